@@ -1,0 +1,1 @@
+"""The vocabulary of the project, with the standard library alone: names, kinds, digests, scopes, errors, units, clock."""
