@@ -1,0 +1,1 @@
+"""Rows: engines for SQLite and PostgreSQL, units of work, column types, migrations."""

@@ -1,0 +1,16 @@
+"""The metadata object that every table of the hub registers with."""
+
+from __future__ import annotations
+
+from sqlalchemy import MetaData
+
+# Named constraints: migrations can drop them on both databases.
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(column_0_label)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)

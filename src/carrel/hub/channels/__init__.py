@@ -1,0 +1,1 @@
+"""What clients of other tools read: conda channels and the PyPI simple index."""

@@ -1,0 +1,64 @@
+"""Tables of the maintained indexes.
+
+The unit is the shard: all records of one package in one (namespace, label, subdir). A package has one visibility, so the
+index of a viewer is the set of shards of the packages they may see.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, Column, ForeignKey, Index, LargeBinary, String, Table
+
+from carrel.database.schema import metadata
+from carrel.database.types import BigKey, UtcDateTime
+
+shard = Table(
+    "shard",
+    metadata,
+    Column("label_id", BigKey, ForeignKey("label.id", ondelete="CASCADE"), primary_key=True),
+    Column("subdir", String(32), primary_key=True),
+    Column("package_id", BigKey, ForeignKey("package.id", ondelete="CASCADE"), primary_key=True),
+    Column("name", String(128), nullable=False),
+    Column("sha256", String(64), nullable=False),  # of the compressed shard, a row of shard_content
+    Column("json_conda", LargeBinary, nullable=False),  # members of "packages.conda", without the braces
+    Column("json_tar_bz2", LargeBinary, nullable=False),  # members of "packages"
+)
+Index("ix_shard_package_id", shard.c.package_id)
+
+# Immutable and content-addressed; kept for a week after the last index that named it, for clients that hold that index.
+shard_content = Table(
+    "shard_content",
+    metadata,
+    Column("sha256", String(64), primary_key=True),
+    Column("data", LargeBinary, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+)
+
+# Which package a shard content belongs to, so that fetching it by digest is authorised by that package.
+shard_owner = Table(
+    "shard_owner",
+    metadata,
+    Column("sha256", String(64), ForeignKey("shard_content.sha256", ondelete="CASCADE"), primary_key=True),
+    Column("package_id", BigKey, ForeignKey("package.id", ondelete="CASCADE"), primary_key=True),
+)
+
+# Counts every change of a channel's contents or audience: the key of all caches, shared by all processes.
+channel_version = Table(
+    "channel_version",
+    metadata,
+    Column("namespace_id", BigKey, ForeignKey("namespace.id", ondelete="CASCADE"), primary_key=True),
+    Column("protocol", String(16), primary_key=True),  # conda, pypi
+    Column("version", BigInteger, nullable=False),
+)
+
+# What changed at each version, so that a process catches up with the changed names only.
+channel_change = Table(
+    "channel_change",
+    metadata,
+    Column("id", BigKey, primary_key=True),
+    Column("namespace_id", BigKey, ForeignKey("namespace.id", ondelete="CASCADE"), nullable=False),
+    Column("protocol", String(16), nullable=False),
+    Column("version", BigInteger, nullable=False),
+    Column("package_id", BigKey, nullable=False),
+    Column("changed_at", UtcDateTime, nullable=False),
+)
+Index("ix_channel_change_version", channel_change.c.namespace_id, channel_change.c.protocol, channel_change.c.version)

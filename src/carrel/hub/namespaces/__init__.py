@@ -1,0 +1,1 @@
+"""Namespaces of users and organizations, and their members."""

@@ -1,0 +1,1 @@
+"""Packages, releases, files: upload, download, listing."""

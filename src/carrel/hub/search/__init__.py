@@ -1,0 +1,1 @@
+"""Search over names, summaries, import names and notebook text."""

@@ -1,0 +1,1 @@
+"""Tokens: minted once, stored as prefix and SHA-256."""

@@ -1,0 +1,1 @@
+"""HTTP for every feature: the endpoint decorator, authentication, errors, streaming."""
