@@ -1,0 +1,1 @@
+"""What tests and the demonstration need: real conda channels, servers on free ports, a pytest plugin."""
