@@ -23,6 +23,8 @@ shard = Table(
     Column("json_tar_bz2", LargeBinary, nullable=False),  # members of "packages"
 )
 Index("ix_shard_package_id", shard.c.package_id)
+# The order in which a whole channel index is written.
+Index("ix_shard_channel", shard.c.label_id, shard.c.subdir, shard.c.name)
 
 # Immutable and content-addressed; kept for a week after the last index that named it, for clients that hold that index.
 shard_content = Table(
@@ -32,6 +34,7 @@ shard_content = Table(
     Column("data", LargeBinary, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
 )
+Index("ix_shard_content_created_at", shard_content.c.created_at)
 
 # Which package a shard content belongs to, so that fetching it by digest is authorised by that package.
 shard_owner = Table(
@@ -62,3 +65,4 @@ channel_change = Table(
     Column("changed_at", UtcDateTime, nullable=False),
 )
 Index("ix_channel_change_version", channel_change.c.namespace_id, channel_change.c.protocol, channel_change.c.version)
+Index("ix_channel_change_changed_at", channel_change.c.changed_at)
