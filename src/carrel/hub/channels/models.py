@@ -21,6 +21,7 @@ shard = Table(
     Column("sha256", String(64), nullable=False),  # of the compressed shard, a row of shard_content
     Column("json_conda", LargeBinary, nullable=False),  # members of "packages.conda", without the braces
     Column("json_tar_bz2", LargeBinary, nullable=False),  # members of "packages"
+    Column("updated_at", UtcDateTime, nullable=False),
 )
 Index("ix_shard_package_id", shard.c.package_id)
 # The order in which a whole channel index is written.
