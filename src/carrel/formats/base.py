@@ -81,6 +81,14 @@ class Format(Protocol):
         """Whether *filename* (a base name) looks like this kind."""
         ...
 
+    def recognises(self, source: BinaryIO, filename: str) -> bool:
+        """Whether the bytes of *source* are of this kind; asked only about names that match. Leaves *source* at position 0.
+
+        Names that no other kind shares (``.conda``, ``.whl``, ``.ipynb``) are enough: damaged bytes under such a name
+        are a damaged file of the kind, which :meth:`read` reports, not a data file.
+        """
+        ...
+
     def read(self, source: BinaryIO, filename: str, hints: Hints, limits: Limits) -> FileMetadata:
         """Read and validate the metadata of *source*, a seekable binary file at position 0.
 

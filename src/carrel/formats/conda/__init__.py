@@ -1,0 +1,1 @@
+"""conda packages: reading ``.conda`` and ``.tar.bz2``, writing repodata and shards."""

@@ -1,0 +1,1 @@
+"""Data files: everything that is of no other kind."""

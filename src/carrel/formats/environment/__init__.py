@@ -1,0 +1,1 @@
+"""Environments: locks and specifications in the standard files."""

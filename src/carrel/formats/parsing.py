@@ -1,0 +1,266 @@
+"""Parsers with bounds for the text formats that uploads hold: JSON, YAML, TOML."""
+
+from __future__ import annotations
+
+import json
+import re
+import tomllib
+from collections.abc import Hashable, Mapping
+from typing import Any, BinaryIO
+from urllib.parse import urlsplit
+
+import yaml
+
+from carrel.core.errors import InvalidFile, TooLarge
+from carrel.core.units import format_bytes
+
+# Containers and scalars cost far more memory than the two bytes that ask for one.
+_JSON_CONTAINERS = 600_000
+_JSON_SCALARS = 4_000_000
+_YAML_NODES = 400_000
+_DEPTH = 100
+_ESCAPED_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
+_ESCAPED_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
+_UNSTORABLE = re.compile("[\0\ud800-\udfff]")
+_URL_TOKEN = re.compile(r"/t/(?!<TOKEN>)[^/]+/")
+
+
+def read_all(source: BinaryIO, filename: str, limit: int) -> bytes:
+    """Return the bytes of *source* from its position, at most *limit*.
+
+    Raises
+    ------
+    TooLarge
+    """
+    data = source.read(limit + 1)
+    if len(data) > limit:
+        raise TooLarge(f"{filename[:120]!r} is larger than {format_bytes(limit)}, the most this kind of file may have.", limit=limit)
+    return data
+
+
+def decode_text(data: bytes, what: str) -> str:
+    """Return UTF-8 *data* (a byte order mark is dropped) as text without NUL.
+
+    Raises
+    ------
+    InvalidFile
+    """
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InvalidFile(f"{what} is not UTF-8 text (byte {error.start}).") from error
+    if "\0" in text:
+        raise InvalidFile(f"{what} holds a NUL character.")
+    return text
+
+
+def storable(text: str, length: int) -> str:
+    """Return *text* cut to *length* characters, without the characters that databases refuse (NUL, lone surrogates)."""
+    return _UNSTORABLE.sub("", text[:length])
+
+
+def storable_json(value: Any) -> Any:
+    """Return the JSON *value* with all its strings storable in a database."""
+    if isinstance(value, str):
+        return _UNSTORABLE.sub("", value)
+    if isinstance(value, list):
+        return [storable_json(item) for item in value]
+    if isinstance(value, dict):
+        return {storable_json(key): storable_json(item) for key, item in value.items()}
+    return value
+
+
+def _refuse_constant(name: str) -> Any:
+    raise ValueError(f"{name} is not JSON")
+
+
+def load_json(data: bytes, what: str, *, any_text: bool = False) -> Any:
+    r"""Return the JSON document *data*.
+
+    Parameters
+    ----------
+    data : bytes
+    what : str
+        What the document is, for messages.
+    any_text : bool
+        Accept ``\u0000`` and lone surrogates in strings (the outputs of notebooks hold whatever a program printed).
+
+    Raises
+    ------
+    InvalidFile
+        Not JSON, too deep, or (unless *any_text*) with strings that no database stores.
+    TooLarge
+        It holds more values than a sensible document.
+    """
+    if data.count(b"[") + data.count(b"{") > _JSON_CONTAINERS + len(data) // 32 or data.count(b",") > _JSON_SCALARS + len(data) // 8:
+        raise TooLarge(f"{what} holds too many values.")
+    if not any_text and _ESCAPED_NUL.search(data):
+        raise InvalidFile(f"{what} holds a NUL character.")
+    text = decode_text(data, what)
+    try:
+        document = json.loads(text, parse_constant=_refuse_constant)
+    except RecursionError as error:
+        raise InvalidFile(f"{what} is nested too deeply.") from error
+    except ValueError as error:
+        raise InvalidFile(f"{what} is not JSON: {error}.") from error
+    if not any_text and _ESCAPED_SURROGATE.search(data):
+        try:
+            json.dumps(document, ensure_ascii=False).encode()
+        except UnicodeEncodeError as error:
+            raise InvalidFile(f"{what} holds half a surrogate pair, which is no character.") from error
+    return document
+
+
+class _Loader(yaml.CSafeLoader):
+    """YAML's core types without aliases, repeated keys, dates and floats.
+
+    ``3.10`` stays the text that was written: versions are what these documents are about.
+    """
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                raise yaml.constructor.ConstructorError(None, None, "only plain keys are allowed", key.start_mark)
+            if key.value in seen:
+                raise yaml.constructor.ConstructorError(None, None, f"the key {key.value[:80]!r} occurs twice", key.start_mark)
+            seen.add(key.value)
+        return super().construct_mapping(node, deep)
+
+
+_Loader.yaml_implicit_resolvers = {}  # not the 1.1 ones, for which "on" and "1:30" are a boolean and a number
+_Loader.add_implicit_resolver("tag:yaml.org,2002:null", re.compile(r"(?:~|null|Null|NULL|)\Z"), ["~", "n", "N", ""])
+_Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"(?:true|True|TRUE|false|False|FALSE)\Z"), list("tTfF"))
+_Loader.add_implicit_resolver("tag:yaml.org,2002:int", re.compile(r"[-+]?(?:0|[1-9][0-9]{0,18})\Z"), list("-+0123456789"))
+
+
+def load_yaml(data: bytes, what: str) -> Any:
+    """Return the YAML document *data*: mappings, lists, text, integers, booleans, null.
+
+    Raises
+    ------
+    InvalidFile
+        Not one YAML document, or one with aliases, tags, repeated keys or deep nesting.
+    TooLarge
+        It holds more values than a sensible document.
+    """
+    text = decode_text(data, what)
+    try:
+        depth = 0
+        for nodes, event in enumerate(yaml.parse(text, Loader=yaml.CSafeLoader)):
+            if isinstance(event, yaml.AliasEvent):
+                raise InvalidFile(f"{what} uses a YAML alias (*{str(event.anchor)[:40]}). Write the value out.")
+            if isinstance(event, yaml.CollectionStartEvent):
+                depth += 1
+            elif isinstance(event, yaml.CollectionEndEvent):
+                depth -= 1
+            if depth > _DEPTH:
+                raise InvalidFile(f"{what} is nested too deeply.")
+            if nodes > _YAML_NODES:
+                raise TooLarge(f"{what} holds too many values.")
+        document = yaml.load(text, Loader=_Loader)  # noqa: S506 - a safe loader
+    except RecursionError as error:
+        raise InvalidFile(f"{what} is nested too deeply.") from error
+    except (yaml.YAMLError, ValueError) as error:
+        raise InvalidFile(f"{what} is not YAML: {' '.join(str(error).split())[:300]}.") from error
+    return document
+
+
+def dump_yaml(document: Any) -> bytes:
+    """Return *document* as YAML in block style, keys in the order given, without aliases."""
+    return yaml.dump(document, Dumper=_Dumper, sort_keys=False, allow_unicode=True, default_flow_style=False, width=10_000).encode()
+
+
+class _Dumper(yaml.CSafeDumper):
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
+
+
+def load_toml(data: bytes, what: str) -> dict[str, Any]:
+    """Return the TOML document *data*.
+
+    Raises
+    ------
+    InvalidFile
+    """
+    text = decode_text(data, what)
+    try:
+        return tomllib.loads(text)
+    except RecursionError as error:
+        raise InvalidFile(f"{what} is nested too deeply.") from error
+    except ValueError as error:
+        raise InvalidFile(f"{what} is not TOML: {error}.") from error
+
+
+def expect_mapping(value: Any, what: str) -> Mapping[str, Any]:
+    """Return *value* if it is a mapping with text keys.
+
+    Raises
+    ------
+    InvalidFile
+    """
+    if not isinstance(value, dict) or not all(isinstance(key, str) for key in value):
+        raise InvalidFile(f"{what} must be a mapping of names to values.", field=what)
+    return value
+
+
+def expect_text(value: Any, what: str, *, length: int = 2048) -> str:
+    """Return *value* if it is text of at most *length* characters.
+
+    Raises
+    ------
+    InvalidFile
+    """
+    if not isinstance(value, str):
+        raise InvalidFile(f"{what} must be text, not {_json_type(value)}.", field=what)
+    if len(value) > length:
+        raise InvalidFile(f"{what} has {len(value)} characters; at most {length} are allowed.", field=what)
+    return value
+
+
+def expect_texts(value: Any, what: str, *, count: int = 10_000, length: int = 4096) -> list[str]:
+    """Return *value* if it is a list of texts; null and absent are the empty list.
+
+    Raises
+    ------
+    InvalidFile
+    """
+    if value is None:
+        return []
+    if not isinstance(value, list):
+        raise InvalidFile(f"{what} must be a list, not {_json_type(value)}.", field=what)
+    if len(value) > count:
+        raise InvalidFile(f"{what} has {len(value)} entries; at most {count} are allowed.", field=what)
+    return [expect_text(item, f"{what}[{position}]", length=length) for position, item in enumerate(value)]
+
+
+def refuse_credentials(url: str, what: str) -> str:
+    """Return *url* if it carries no user name, password or token.
+
+    Raises
+    ------
+    InvalidFile
+        With code ``credentials_in_file``; the message does not repeat the secret.
+    """
+    try:
+        parts = urlsplit(url)
+        secret = "@" in parts.netloc and parts.scheme not in {"git+ssh", "ssh"}
+    except ValueError as error:
+        raise InvalidFile(f"{what} holds an address that cannot be read.") from error
+    if secret or _URL_TOKEN.search(parts.path):
+        raise InvalidFile(
+            f"{what} holds an address with credentials for {(parts.hostname or 'a server')[:100]!r}. "
+            "Remove the user name, password or token, revoke it if the file was shared, and upload again.",
+            code="credentials_in_file",
+        )
+    return url
+
+
+def _json_type(value: Any) -> str:
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "a boolean"
+    if isinstance(value, (int, float)):
+        return "a number"
+    return "text" if isinstance(value, str) else "a list" if isinstance(value, list) else "a mapping"

@@ -1,0 +1,1 @@
+"""Python distributions: reading wheels and sdists, writing the simple index."""
