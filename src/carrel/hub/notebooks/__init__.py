@@ -1,1 +1,1 @@
-"""Rendering of notebooks, sanitized."""
+"""Notebooks shown to readers: untrusted documents rendered to inert HTML, kept by content digest."""
