@@ -1,0 +1,178 @@
+"""Base classes of all handlers: caller, input, units of work, errors."""
+
+from __future__ import annotations
+
+import json
+from http import HTTPStatus
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+from tornado.httputil import responses
+from tornado.web import HTTPError, RequestHandler
+
+from carrel.core.errors import BadRequest, CarrelError, Forbidden
+from carrel.hub.accounts.principal import ANONYMOUS, Principal, Via
+from carrel.hub.context import Hub
+from carrel.hub.urls import Urls
+from carrel.hub.web.authentication import authenticate
+from carrel.hub.web.endpoint import Declaration, Reply, declaration_of
+from carrel.hub.web.errors import PROBLEM_JSON, invalid_input, problem_of, status_of
+
+SAFE_VERBS = ("GET", "HEAD", "OPTIONS")
+responses.setdefault(499, "Cancelled")
+
+
+class HubHandler(RequestHandler):
+    """A handler of the hub: authenticates before anything else is done (see :func:`carrel.hub.web.endpoint.endpoint`).
+
+    Attributes
+    ----------
+    hub : Hub
+        Services, pool, settings.
+    principal : Principal
+        The caller, from ``prepare()`` on.
+    always_check_xsrf : bool
+        Whether unsafe verbs need the XSRF token from callers without a session too (forms that sign in).
+    """
+
+    hub: Hub
+    principal: Principal = ANONYMOUS
+    always_check_xsrf = False
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "get" in cls.__dict__ and "head" not in cls.__dict__:
+            cls.head = cls.get  # type: ignore[method-assign]
+
+    def initialize(self, **_arguments: Any) -> None:
+        """Find the hub; Tornado calls this first."""
+        self.hub = self.application.settings["hub"]
+
+    async def prepare(self) -> None:
+        """Authenticate and authorise; raises before a streamed body is read."""
+        declaration = declaration_of(type(self), self.request.method or "")
+        if declaration is None:
+            return  # Tornado answers 405
+        self.principal = await authenticate(self.hub, self.request, declaration)
+        unsafe = self.request.method not in SAFE_VERBS
+        if unsafe and (self.always_check_xsrf or self.principal.via is Via.SESSION):
+            self.require_xsrf()
+        await self.check_request()
+
+    async def check_request(self) -> None:
+        """Refuse what can be refused before the body is read. For subclasses."""
+
+    def require_xsrf(self) -> None:
+        """Refuse a request that another site may have forged.
+
+        Raises
+        ------
+        Forbidden
+        """
+        try:
+            self.check_xsrf_cookie()
+        except HTTPError as error:
+            raise Forbidden("The request lacks a valid XSRF token. Reload the page and try again.", code="xsrf") from error
+
+    @property
+    def urls(self) -> Urls:
+        """Builder of absolute addresses, as this client reaches the hub."""
+        return Urls(self.hub.settings.public_url or f"{self.request.protocol}://{self.request.host}")
+
+    def set_default_headers(self) -> None:
+        """Send what every answer carries."""
+        self.set_header("Server", "Carrel")
+        self.set_header("X-Content-Type-Options", "nosniff")
+
+    def read_input(self, declaration: Declaration) -> dict[str, BaseModel]:
+        """Return the validated ``query`` and ``body`` that *declaration* asks for."""
+        given: dict[str, BaseModel] = {}
+        try:
+            if declaration.query is not None:
+                given["query"] = declaration.query.model_validate(self._query(declaration.query))
+            if declaration.request is not None:
+                given["body"] = declaration.request.model_validate_json(self.request.body or b"{}")
+        except ValidationError as error:
+            raise invalid_input(error) from error
+        return given
+
+    def _query(self, model: type[BaseModel]) -> dict[str, Any]:
+        given: dict[str, Any] = {}
+        try:
+            for name, field in model.model_fields.items():
+                values = self.request.query_arguments.get(field.alias or name)
+                if values:
+                    texts = [value.decode() for value in values]
+                    repeatable = getattr(field.annotation, "__origin__", None) in (list, tuple)
+                    given[field.alias or name] = texts if repeatable else texts[-1]
+        except UnicodeDecodeError as error:
+            raise BadRequest("A query parameter is not UTF-8.") from error
+        return given
+
+    def write_reply(self, declaration: Declaration, result: Any) -> None:
+        """Write what a verb method returned."""
+        reply = result if isinstance(result, Reply) else Reply(result)
+        self.set_status(reply.status or declaration.status)
+        for name, value in reply.headers.items():
+            self.set_header(name, value)
+        body = reply.body
+        if isinstance(body, BaseModel):
+            if "Content-Type" not in reply.headers:
+                self.set_header("Content-Type", declaration.media_type)
+            self.write(body.model_dump_json(by_alias=True).encode())
+        elif isinstance(body, bytes):
+            if "Content-Type" not in reply.headers:
+                self.set_header("Content-Type", declaration.media_type)
+            self.write(body)
+        elif self.get_status() in (204, 304):
+            self.clear_header("Content-Type")
+
+    def on_finish(self) -> None:
+        """Do nothing; subclasses count."""
+
+    def log_exception(self, typ: Any, value: BaseException | None, tb: Any) -> None:
+        """Log unexpected failures only; expected ones are in the request log."""
+        if isinstance(value, CarrelError) and value.status < HTTPStatus.INTERNAL_SERVER_ERROR:
+            return
+        super().log_exception(typ, value, tb)
+
+    def _handle_request_exception(self, e: BaseException) -> None:
+        # Tornado knows the status of its own HTTPError only.
+        if isinstance(e, CarrelError) and not self._finished:
+            self.log_exception(type(e), e, e.__traceback__)
+            self.send_error(status_of(e), exc_info=(type(e), e, e.__traceback__))
+            return
+        super()._handle_request_exception(e)
+
+    def error_headers(self, error: BaseException | None) -> None:
+        """Set the headers that go with *error*."""
+        if isinstance(error, CarrelError):
+            if error.status == HTTPStatus.UNAUTHORIZED:
+                self.add_header("WWW-Authenticate", 'Bearer realm="Carrel"')
+                self.add_header("WWW-Authenticate", 'Basic realm="Carrel", charset="UTF-8"')
+            if "retry_after" in error.fields:
+                self.set_header("Retry-After", str(error.fields["retry_after"]))
+
+
+class ApiHandler(HubHandler):
+    """A handler whose errors are problem documents (RFC 9457)."""
+
+    def set_default_headers(self) -> None:
+        """Keep answers out of caches unless the verb says otherwise."""
+        super().set_default_headers()
+        self.set_header("Cache-Control", "no-store")
+
+    def write_error(self, status_code: int, **kwargs: Any) -> None:
+        """Write the problem document of a failure."""
+        error = kwargs["exc_info"][1] if "exc_info" in kwargs else None
+        self.error_headers(error)
+        self.set_header("Content-Type", PROBLEM_JSON)
+        self.finish(json.dumps(problem_of(error, status_code), ensure_ascii=False))
+
+
+class UnknownAddressHandler(ApiHandler):
+    """Answers for addresses that no route matches."""
+
+    async def prepare(self) -> None:
+        """Answer 404 to every verb."""
+        raise HTTPError(404)

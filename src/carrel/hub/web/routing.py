@@ -1,0 +1,95 @@
+"""Routes as templates, and the tokens that some clients put into paths."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from tornado.httputil import HTTPServerRequest
+from tornado.web import Application, RequestHandler, URLSpec
+
+from carrel.hub.web.endpoint import VERBS, declaration_of
+
+_PARAMETER = re.compile(r"\{(\w+)(?::([^{}]+))?\}")
+# conda and pip put the token after the protocol's prefix, rattler and pixi before the whole path.
+_TOKEN_FIRST = re.compile(r"/t/([^/]*)(?=/)")
+_TOKEN_SECOND = re.compile(r"/(conda|pypi|cran|api)/t/([^/]*)(?=/)")
+_ATTRIBUTE = "_carrel_url_token"
+
+
+class ConfigurationError(RuntimeError):
+    """The hub is wired wrongly and must not start."""
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """An address and its handler.
+
+    Attributes
+    ----------
+    template : str
+        ``/api/v1/packages/{namespace}/{package}``; ``{name}`` matches one path component, ``{name:regex}`` whatever the
+        regular expression (without braces and groups) says. Matched percent-encoded, handed over decoded.
+    handler : type of RequestHandler
+    arguments : dict
+        Keyword arguments of ``handler.initialize``.
+    """
+
+    template: str
+    handler: type[RequestHandler]
+    arguments: dict[str, Any] | None = None
+
+    def spec(self) -> URLSpec:
+        """Return the route as Tornado wants it."""
+        pattern, position = "", 0
+        for match in _PARAMETER.finditer(self.template):
+            pattern += re.escape(self.template[position : match.start()])
+            pattern += f"(?P<{match[1]}>{match[2] or '[^/]+'})"
+            position = match.end()
+        pattern += re.escape(self.template[position:])
+        return URLSpec(pattern + r"\Z", self.handler, self.arguments or {})
+
+
+def check_declarations(routes: tuple[Route, ...]) -> None:
+    """Refuse verbs that do not say who may call them.
+
+    Raises
+    ------
+    ConfigurationError
+    """
+    for route in routes:
+        for verb in VERBS:
+            method = getattr(route.handler, verb)
+            if method is not RequestHandler._unimplemented_method and declaration_of(route.handler, verb) is None:
+                raise ConfigurationError(f"{route.handler.__name__}.{verb} ({route.template}) has no @endpoint declaration")
+
+
+def url_token(request: HTTPServerRequest) -> str:
+    """Return the token that was in the path, empty if there was none."""
+    return str(getattr(request, _ATTRIBUTE, ""))
+
+
+def strip_url_token(request: HTTPServerRequest) -> None:
+    """Take a token out of the path, before routing: handlers, logs and records see the clean one."""
+    path = request.path
+    match = _TOKEN_FIRST.match(path)
+    if match is not None:
+        clean, token = path[match.end() :], match[1]
+    else:
+        match = _TOKEN_SECOND.match(path)
+        if match is None:
+            return
+        clean, token = f"/{match[1]}{path[match.end() :]}", match[2]
+    setattr(request, _ATTRIBUTE, token)
+    request.path = clean
+    request.uri = f"{clean}?{request.query}" if request.query else clean
+
+
+class HubApplication(Application):
+    """A Tornado application whose handlers never see a token in a path."""
+
+    def find_handler(self, request: HTTPServerRequest, **kwargs: Any) -> Any:
+        """Route *request* by its path without the token."""
+        strip_url_token(request)
+        return super().find_handler(request, **kwargs)
