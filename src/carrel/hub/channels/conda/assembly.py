@@ -1,0 +1,191 @@
+"""Whole indexes (``repodata.json.zst``), written to a file from the fragments in the database.
+
+Memory stays flat: fragments go from the database through the compressor to the disk. A file is named by the digest of
+what it lists, so it is written once for all who wait and all processes, and never changes.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import subprocess
+import sys
+from collections.abc import Collection, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import zstandard
+
+from carrel.core.errors import Unavailable
+from carrel.database.engine import Database
+from carrel.hub.channels.conda.indexes import content_key
+from carrel.hub.channels.conda.repository import CondaChannelRepository
+
+# Above this size a process of its own does the work: joining in a thread would hold the interpreter's lock for too long.
+PROCESS_THRESHOLD_BYTES = 8 * 1024 * 1024
+_LEVEL = 1
+_PIECE = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class WholeIndex:
+    """A written index.
+
+    Attributes
+    ----------
+    content_key : str
+        What it lists (see :func:`carrel.hub.channels.conda.indexes.content_key`).
+    path : str
+        The ``.json.zst`` file: one zstd frame that states its content size.
+    """
+
+    content_key: str
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class AssemblyRequest:
+    """What to assemble.
+
+    Attributes
+    ----------
+    label_id : int or None
+        None for a channel without anything.
+    subdir : str
+    visibilities : tuple of str
+        Of the packages to list, sorted.
+    folder : str
+        Where written indexes are kept.
+    """
+
+    label_id: int | None
+    subdir: str
+    visibilities: tuple[str, ...]
+    folder: str
+
+
+def path_of(folder: Path, key: str) -> Path:
+    """Return where the index *key* is kept."""
+    return folder / f"{key}.json.zst"
+
+
+def size_of(database: Database, request: AssemblyRequest) -> int:
+    """Return the bytes of all fragments of *request*."""
+    if request.label_id is None:
+        return 0
+    with database.read() as unit:
+        sizes = CondaChannelRepository(unit.connection).fragment_sizes(request.label_id, request.subdir, request.visibilities)
+    return sum(size for _, size in sizes.values())
+
+
+def assemble(database: Database, request: AssemblyRequest) -> WholeIndex:
+    """Write the index of the present moment, unless it is there already."""
+    folder = Path(request.folder)
+    with database.read() as unit:
+        repository = CondaChannelRepository(unit.connection)
+        listed = repository.listed_shards(request.label_id, request.subdir, request.visibilities) if request.label_id is not None else []
+        # The key is read in the same snapshot as the fragments, so a name never stands for other contents.
+        key = content_key(request.subdir, listed)
+        path = path_of(folder, key)
+        if not path.exists():
+            folder.mkdir(parents=True, exist_ok=True)
+            temporary = folder / f".{key}.{secrets.token_hex(8)}"
+            try:
+                _write(repository, request, temporary)
+                temporary.replace(path)
+            finally:
+                temporary.unlink(missing_ok=True)
+    return WholeIndex(key, str(path))
+
+
+def assemble_in_process(database: Database, request: AssemblyRequest) -> WholeIndex:
+    """Do the same in a child process; blocks the calling thread, not the interpreter.
+
+    Raises
+    ------
+    Unavailable
+    """
+    document = {"database_url": database.url.render_as_string(hide_password=False), **asdict(request)}
+    done = subprocess.run(
+        [sys.executable, "-m", "carrel.hub.channels.conda.assembly"],
+        input=json.dumps(document).encode(),  # not an argument: the address may hold a password
+        capture_output=True,
+        check=False,
+    )
+    if done.returncode:
+        raise Unavailable(f"The index could not be assembled: {done.stderr.decode(errors='replace')[-500:]}")
+    return WholeIndex(**json.loads(done.stdout))
+
+
+def pieces(path: Path, *, decompressed: bool) -> tuple[int, Iterator[bytes]]:
+    """Return size and pieces of a written index, as it is or as plain JSON."""
+    source = path.open("rb")
+    size = os.fstat(source.fileno()).st_size
+    if decompressed:
+        size = zstandard.get_frame_parameters(source.read(18)).content_size
+        source.seek(0)
+
+    def read() -> Iterator[bytes]:
+        with source:
+            reader: Any = zstandard.ZstdDecompressor().stream_reader(source) if decompressed else source
+            while piece := reader.read(_PIECE):
+                yield piece
+
+    return size, read()
+
+
+def _write(repository: CondaChannelRepository, request: AssemblyRequest, path: Path) -> None:
+    head = b'{"info":{"subdir":' + json.dumps(request.subdir).encode() + b'},"packages":{'
+    middle = b'},"packages.conda":{'
+    tail = b'},"removed":[],"repodata_version":1}'
+    total = len(head) + len(middle) + len(tail)
+    if request.label_id is not None:
+        for count, size in repository.fragment_sizes(request.label_id, request.subdir, request.visibilities).values():
+            total += size + max(count - 1, 0)  # and the commas
+    with path.open("wb") as target:
+        # One frame with its size: some clients stop after the first of several, others need the size to reserve memory.
+        with zstandard.ZstdCompressor(level=_LEVEL, write_content_size=True).stream_writer(target, size=total, closefd=False) as writer:
+            writer.write(head)
+            if request.label_id is not None:
+                _write_members(writer, repository.fragments(request.label_id, request.subdir, request.visibilities, "json_tar_bz2"))
+            writer.write(middle)
+            if request.label_id is not None:
+                _write_members(writer, repository.fragments(request.label_id, request.subdir, request.visibilities, "json_conda"))
+            writer.write(tail)
+        # Without it a power cut may leave the name with nothing behind it.
+        target.flush()
+        os.fdatasync(target.fileno())
+
+
+def _write_members(writer: Any, fragments: Iterator[bytes]) -> None:
+    pending: list[bytes] = []
+    size = 0
+    first = True
+    for fragment in fragments:
+        pending.append(fragment)
+        size += len(fragment)
+        if size >= _PIECE:
+            writer.write(_joined(pending, first))
+            pending, size, first = [], 0, False
+    if pending:
+        writer.write(_joined(pending, first))
+
+
+def _joined(fragments: Collection[bytes], first: bool) -> bytes:
+    joined = b",".join(fragments)
+    return joined if first else b"," + joined
+
+
+def main() -> None:
+    """Assemble what standard input asks for and tell the result on standard output."""
+    document = json.load(sys.stdin)
+    database = Database(document.pop("database_url"), pool_size=1)
+    result = assemble(database, AssemblyRequest(**{**document, "visibilities": tuple(document["visibilities"])}))
+    database.dispose()
+    sys.stdout.write(json.dumps(asdict(result)))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""The PyPI simple index and the upload endpoint that twine and uv speak to."""

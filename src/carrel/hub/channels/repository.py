@@ -1,0 +1,132 @@
+"""Versions of channels: what every cache of an index is keyed by, in every process."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Table, delete, func, insert, select
+from sqlalchemy.dialects import postgresql, sqlite
+
+from carrel.hub.channels.models import channel_change, channel_version
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeSet:
+    """What happened to a channel since a version.
+
+    Attributes
+    ----------
+    version : int
+        The version that these changes lead to.
+    package_ids : frozenset of int, or None
+        Packages touched; None when the record of changes does not reach back far enough and all must be read again.
+    """
+
+    version: int
+    package_ids: frozenset[int] | None
+
+
+def upsert(connection: Connection, table: Table) -> Any:
+    """Return the ``INSERT`` of the connection's dialect, the one that knows ``ON CONFLICT``."""
+    return sqlite.insert(table) if connection.dialect.name == "sqlite" else postgresql.insert(table)
+
+
+class ChannelVersionRepository:
+    """Reads and advances the versions of channels.
+
+    Parameters
+    ----------
+    connection : sqlalchemy.Connection
+    protocol : str
+        ``conda`` or ``pypi``: each counts by itself.
+    """
+
+    def __init__(self, connection: Connection, protocol: str) -> None:
+        self._connection = connection
+        self._protocol = protocol
+
+    def current(self, namespace_id: int) -> int:
+        """Return the version of a namespace's channels, 0 when nothing was ever published there."""
+        return (
+            self._connection.scalar(
+                select(channel_version.c.version).where(
+                    channel_version.c.namespace_id == namespace_id, channel_version.c.protocol == self._protocol
+                )
+            )
+            or 0
+        )
+
+    def advance(self, namespace_id: int) -> int:
+        """Count one more version and return it.
+
+        The row stays locked until the transaction ends. Whoever maintains an index calls this *before* reading what it
+        indexes: two uploads to one package then see each other's files, and versions are committed in their order.
+        """
+        statement = (
+            upsert(self._connection, channel_version)
+            .values(namespace_id=namespace_id, protocol=self._protocol, version=1)
+            .on_conflict_do_update(
+                index_elements=[channel_version.c.namespace_id, channel_version.c.protocol],
+                set_={"version": channel_version.c.version + 1},
+            )
+            .returning(channel_version.c.version)
+        )
+        return int(self._connection.execute(statement).scalar_one())
+
+    def record(self, namespace_id: int, version: int, package_ids: Collection[int], at: datetime) -> None:
+        """Note which packages changed at *version*."""
+        if package_ids:
+            self._connection.execute(
+                insert(channel_change),
+                [
+                    {
+                        "namespace_id": namespace_id,
+                        "protocol": self._protocol,
+                        "version": version,
+                        "package_id": package_id,
+                        "changed_at": at,
+                    }
+                    for package_id in sorted(package_ids)
+                ],
+            )
+
+    def changes_since(self, namespace_id: int, version: int) -> ChangeSet:
+        """Return what changed after *version*."""
+        current = self.current(namespace_id)
+        if version >= current:
+            return ChangeSet(current, frozenset())
+        rows = self._connection.execute(
+            select(channel_change.c.version, channel_change.c.package_id).where(
+                channel_change.c.namespace_id == namespace_id,
+                channel_change.c.protocol == self._protocol,
+                channel_change.c.version > version,
+            )
+        ).all()
+        # Every version has at least one row, so a missing one means that the record was swept.
+        if len({row.version for row in rows}) != current - version:
+            return ChangeSet(current, None)
+        return ChangeSet(current, frozenset(row.package_id for row in rows))
+
+
+def sweep_changes(connection: Connection, before: datetime) -> int:
+    """Forget changes older than *before*; return how many. Processes that lag further behind read everything again."""
+    # Versions are swept whole and from the oldest, or a reader could take a hole for the full story.
+    horizon = (
+        select(channel_change.c.namespace_id, channel_change.c.protocol, func.max(channel_change.c.version).label("version"))
+        .where(channel_change.c.changed_at < before)
+        .group_by(channel_change.c.namespace_id, channel_change.c.protocol)
+    )
+    removed = 0
+    for row in connection.execute(horizon).all():
+        result = connection.execute(
+            delete(channel_change).where(
+                channel_change.c.namespace_id == row.namespace_id,
+                channel_change.c.protocol == row.protocol,
+                channel_change.c.version <= row.version,
+            )
+        )
+        removed += result.rowcount
+    return removed
