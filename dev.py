@@ -169,7 +169,7 @@ def setup(extra: str) -> None:
     in_parallel(works)
     if not has_front_end:
         timed("front-end build", ["npm", "run", "build"], cwd=FRONT_END)
-    install = [PYTHON, "-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation", "--editable", ROOT]
+    install: list[str | Path] = [PYTHON, "-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation", "--editable", ROOT]
     timed("carrel itself", install, env={"SKIP_JUPYTER_BUILDER": "1"})
     extras = {extra, *(done["extras"] if has_python else [])}
     STAMP.write_text(json.dumps({**wanted, "extras": sorted(extras)}, indent=1))

@@ -21,7 +21,7 @@ class HubProcess:
     data_dir : Path
         Database, blobs and settings of the hub; the log lies beside it.
     arguments : Sequence of str
-        More arguments of the command line, such as ``--Hub.database_url=…``.
+        More arguments of the command line, such as ``--database-url=…``.
     env : Mapping of str to str, optional
         More variables.
     """
@@ -53,8 +53,8 @@ class HubProcess:
 
     def start(self) -> None:
         """Start the hub and wait until it answers."""
-        command = [sys.executable, "-m", "carrel.hub", "serve", f"--Hub.port={self.port}", f"--Hub.data_dir={self.data_dir}"]
-        self._process = Process([*command, *self.arguments], self.log_path, self.env)
+        command = [sys.executable, "-m", "carrel.hub", "serve", f"--port={self.port}", f"--data-dir={self.data_dir}"]
+        self._process = Process([*command, "--registration=open", *self.arguments], self.log_path, self.env)
         self._process.wait_until(lambda: requests.get(f"{self.url}/api/v1/", timeout=5).ok)
 
     def stop(self) -> None:
