@@ -22,7 +22,9 @@ _DEPTH = 100
 _ESCAPED_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 _ESCAPED_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
-_URL_TOKEN = re.compile(r"/t/(?!<TOKEN>)[^/]+/")
+_URL_TOKEN = re.compile(r"/t/(?!<TOKEN>|\$)[^/]+/")
+_SECRET_QUERY = re.compile(r"&[\w.-]*(?:token|secret|passw(?:or)?d|signature|credential|api[_-]?key)=(?!\$)[^&]", re.IGNORECASE)
+_PLACEHOLDERS = re.compile(r"(?:\$\w+|\$\{\w+\})(?::(?:\$\w+|\$\{\w+\}))?\Z")  # $USER:${PASSWORD}, filled in by whoever reads the file
 
 
 def read_all(source: BinaryIO, filename: str, limit: int) -> bytes:
@@ -235,7 +237,7 @@ def expect_texts(value: Any, what: str, *, count: int = 10_000, length: int = 40
 
 
 def refuse_credentials(url: str, what: str) -> str:
-    """Return *url* if it carries no user name, password or token.
+    """Return *url* if it carries no user name, password or token; names of environment variables in their place are fine.
 
     Raises
     ------
@@ -244,12 +246,14 @@ def refuse_credentials(url: str, what: str) -> str:
     """
     try:
         parts = urlsplit(url)
-        secret = "@" in parts.netloc and parts.scheme not in {"git+ssh", "ssh"}
+        user, at, _ = parts.netloc.rpartition("@")
+        host = parts.hostname or "a server"
     except ValueError as error:
         raise InvalidFile(f"{what} holds an address that cannot be read.") from error
-    if secret or _URL_TOKEN.search(parts.path):
+    named = bool(at) and not _PLACEHOLDERS.match(user) and not (parts.scheme in {"ssh", "git+ssh"} and ":" not in user)
+    if named or _URL_TOKEN.search(parts.path) or _SECRET_QUERY.search(f"&{parts.query}"):
         raise InvalidFile(
-            f"{what} holds an address with credentials for {(parts.hostname or 'a server')[:100]!r}. "
+            f"{what} holds an address with credentials for {host[:100]!r}. "
             "Remove the user name, password or token, revoke it if the file was shared, and upload again.",
             code="credentials_in_file",
         )
