@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -28,18 +27,7 @@ from carrel.hub.channels.versions import channel_versions
 from carrel.hub.labels.models import file_label, label
 from carrel.hub.packages.changes import PackageChange, Reason
 from carrel.hub.packages.models import file, package
-from carrel.testing.rows import Rows, conda_record, create_schema
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
-    if request.param == "sqlite":
-        database = Database(f"sqlite:///{tmp_path / 'hub.db'}")
-    else:
-        database = Database(request.getfixturevalue("postgresql").url)
-    create_schema(database)
-    yield database
-    database.dispose()
+from carrel.testing.rows import Rows, conda_record
 
 
 class World:

@@ -165,6 +165,19 @@ class Rows:
             **options,
         )
 
+    def pypi_file(
+        self, namespace_id: int, package_id: int, filename: str, *, version: str = "1.0", requires_python: str = "", **options: Any
+    ) -> PublishedFile:
+        """Add a Python distribution; a wheel gets its metadata as a companion."""
+        from carrel.hub.packages.models import companion
+
+        attributes = {"filetype": "bdist_wheel" if filename.endswith(".whl") else "sdist", "requires_python": requires_python}
+        added = self.file(namespace_id, package_id, Kind.PYPI, filename, version=version, attributes=attributes, **options)
+        if filename.endswith(".whl"):
+            sha256 = self.blob(f"metadata of {filename}".encode())
+            self.connection.execute(insert(companion).values(file_id=added.id, suffix=".metadata", sha256=sha256))
+        return added
+
     def _insert(self, table: Any, **values: Any) -> int:
         result = self.connection.execute(insert(table).values(**values))
         key: Any = result.inserted_primary_key
