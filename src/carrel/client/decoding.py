@@ -33,7 +33,7 @@ def decode(cls: type[T], value: object) -> T:
     """
     if not isinstance(value, Mapping):
         raise UpstreamError(f"The hub sent something that is not a {cls.__name__}. Is the address that of a Carrel hub?")
-    hints = _hints(cls)
+    hints = _hints(cast(Any, cls))
     members: dict[str, Any] = {}
     for field in dataclasses.fields(cls):  # type: ignore[arg-type]
         if field.name in value:

@@ -1,0 +1,1 @@
+"""What the command and the Jupyter extension share: check, publish and reproduce notebooks."""
