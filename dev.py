@@ -149,30 +149,43 @@ def setup(extra: str) -> None:
         "node": digest(FRONT_END / "package.json", FRONT_END / "package-lock.json"),
         "front_end": digest(*(FRONT_END / name for name in sources)),
     }
-    done = json.loads(STAMP.read_text()) if STAMP.is_file() else {}
-    fresh = {key for key, value in wanted.items() if done.get(key) == value}
-    has_python = {"version", "python"} <= fresh and bool({extra, "test"} & set(done["extras"]))
-    has_node = "node" in fresh and (FRONT_END / "node_modules").is_dir()
-    has_front_end = "front_end" in fresh and (FRONT_END / "dist" / "package.json").is_file()
-    if has_python and has_front_end and (has_node or extra != "test"):
-        return
-    say("Setting up (the first time takes a few minutes)")
-    STAMP.unlink(missing_ok=True)
-    if "version" not in fresh:
+    done: dict[str, Any] = json.loads(STAMP.read_text()) if STAMP.is_file() else {}
+    if done.get("version") != wanted["version"]:
+        say("Setting up (the first time takes a few minutes)")
+        done = {}
         make_venv()
+    lock = threading.Lock()
+
+    def remember(**values: object) -> None:
+        with lock:
+            done.update(values)
+            STAMP.write_text(json.dumps(done, indent=1))
+
+    def python_packages() -> None:
+        install_python(extra)
+        remember(python=wanted["python"], extra=extra)
+
+    def node_packages() -> None:
+        timed("front-end packages", ["npm", "ci", "--no-progress"], cwd=FRONT_END)
+        remember(node=wanted["node"])
+
+    remember(version=wanted["version"])
     works: list[Callable[[], object]] = []
-    if not has_python:
-        works.append(lambda: install_python(extra))
-    if not has_node:
+    if done.get("python") != wanted["python"] or done["extra"] not in {extra, "test"}:
+        works.append(python_packages)
+    built = done.get("front_end") == wanted["front_end"] and (FRONT_END / "dist" / "package.json").is_file()
+    if (not built or extra == "test") and (done.get("node") != wanted["node"] or not (FRONT_END / "node_modules").is_dir()):
         ensure_node()
-        works.append(lambda: timed("front-end packages", ["npm", "ci", "--no-progress"], cwd=FRONT_END))
+        works.append(node_packages)
     in_parallel(works)
-    if not has_front_end:
+    if not built:
         timed("front-end build", ["npm", "run", "build"], cwd=FRONT_END)
-    install: list[str | Path] = [PYTHON, "-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation", "--editable", ROOT]
-    timed("carrel itself", install, env={"SKIP_JUPYTER_BUILDER": "1"})
-    extras = {extra, *(done["extras"] if has_python else [])}
-    STAMP.write_text(json.dumps({**wanted, "extras": sorted(extras)}, indent=1))
+        remember(front_end=wanted["front_end"])
+    installed = f"{wanted['python']} {wanted['front_end']}"
+    if done.get("installed") != installed:
+        install: list[str | Path] = [PYTHON, "-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation", "--editable", ROOT]
+        timed("carrel itself", install, env={"SKIP_JUPYTER_BUILDER": "1"})
+        remember(installed=installed)
 
 
 def make_venv() -> None:
