@@ -39,4 +39,4 @@ def hash_token(secret: str) -> str:
 
 def redact(text: str) -> str:
     """Return *text* with tokens replaced, for logs and records."""
-    return _URL_TOKEN.sub("/t/<TOKEN>", PATTERN.sub("ca-<TOKEN>", text))
+    return PATTERN.sub("ca-<TOKEN>", _URL_TOKEN.sub("/t/<TOKEN>", text))
