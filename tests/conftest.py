@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import hypothesis
 import pytest
@@ -11,6 +13,12 @@ import pytest
 # Only the topmost conftest may name plugins. Its autouse fixtures manage an event loop around every test; they do not
 # go together with Playwright's synchronous interface, so tests/browser replaces them.
 pytest_plugins = ("pytest_jupyter.jupyter_server",)
+
+# Test files may share a name, so pytest leaves the import path alone; what lies beside tests and is no test itself is
+# imported by its bare name.
+for _helper in Path(__file__).parent.rglob("*.py"):
+    if not _helper.name.startswith(("test_", "conftest", "__init__")) and str(_helper.parent) not in sys.path:
+        sys.path.append(str(_helper.parent))
 
 # Shared machines are slow now and then; a deadline would fail correct code.
 hypothesis.settings.register_profile("carrel", deadline=None, max_examples=60)
