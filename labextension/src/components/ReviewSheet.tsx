@@ -1,0 +1,192 @@
+import { useEffect, useRef } from 'react';
+import type { ReproduceModel } from '../models/reproduce';
+import type { IReproduced, IReview } from '../schemas';
+import { Button } from './Button';
+import { useCarrel, useModel, useTrans } from './context';
+import { SheetFrame } from './dialog';
+import { formatAgo, formatBytes } from './format';
+import { Notice } from './Notice';
+import { Progress } from './Progress';
+import { visibilityLabel } from './Shared';
+
+interface IReviewSheetProps {
+  model: ReproduceModel;
+  onClose: () => void;
+  onDone: (result: IReproduced) => void;
+  onBack?: () => void;
+}
+
+/** What somebody shared, before anything of it is installed or run. */
+export function ReviewSheet({ model, onClose, onDone, onBack }: IReviewSheetProps): JSX.Element {
+  const { jobs } = useCarrel();
+  const trans = useTrans();
+  useModel(model);
+  useModel(jobs);
+  const submit = useRef<HTMLButtonElement>(null);
+  const { review, state } = model;
+  const busy = state === 'building';
+  useEffect(() => {
+    if (state === 'ready') {
+      submit.current?.focus();
+    }
+  }, [state]);
+  const go = async () => {
+    const result = await model.reproduce();
+    if (result) {
+      onDone(result);
+    }
+  };
+  const built = review?.environment?.already_built;
+  return (
+    <SheetFrame
+      testid="carrel-review-sheet"
+      title={review ? (review.title ?? review.name) : model.reference}
+      onSubmit={() => void go()}
+      footer={
+        <>
+          {busy && <Progress job={model.jobId ? jobs.get(model.jobId) : undefined} />}
+          {onBack && !busy && (
+            <Button look="quiet" onClick={onBack}>
+              {trans.__('Back')}
+            </Button>
+          )}
+          <Button testid="carrel-review-cancel" onClick={() => (busy ? void model.cancel() : onClose())}>
+            {trans.__('Cancel')}
+          </Button>
+          <button
+            ref={submit}
+            type="submit"
+            className="carrel-Button carrel-mod-primary"
+            data-testid="carrel-reproduce-submit"
+            disabled={!review || busy || (model.needsTrust && !model.trusted)}
+          >
+            {built ? trans.__('Open') : trans.__('Recreate and open')}
+          </button>
+        </>
+      }
+    >
+      {model.error && <Notice kind="error">{model.error}</Notice>}
+      {state === 'reading' && (
+        <p className="carrel-muted" role="status">
+          {trans.__('Reading from the hub…')}
+        </p>
+      )}
+      {review && (
+        <fieldset className="carrel-Form" disabled={busy}>
+          <Origin review={review} />
+          {review.warnings.map(warning => (
+            <Notice kind="warning" key={warning.code + warning.message}>
+              {warning.message}
+            </Notice>
+          ))}
+          <EnvironmentReview review={review} model={model} />
+          {review.preview_html && <Preview html={review.preview_html} />}
+        </fieldset>
+      )}
+    </SheetFrame>
+  );
+}
+
+function Origin({ review }: { review: IReview }): JSX.Element {
+  const trans = useTrans();
+  return (
+    <div className="carrel-Origin">
+      <p className="carrel-Origin-line">
+        <span className="carrel-Row-name">
+          {review.namespace}/{review.name}
+        </span>
+        <span className="carrel-Row-version">{trans.__('v%1', review.version)}</span>
+        <span className="carrel-Badge">{visibilityLabel(review.visibility, trans)}</span>
+      </p>
+      <p className="carrel-muted">
+        {[
+          review.published_by && trans.__('published by %1', review.published_by),
+          review.published_at && formatAgo(review.published_at),
+          review.notebook && trans._n('%1 cell', '%1 cells', review.notebook.cells),
+          review.notebook && formatBytes(review.notebook.size)
+        ]
+          .filter(Boolean)
+          .join(' · ')}
+      </p>
+      {review.message && <p className="carrel-Origin-message">{review.message}</p>}
+    </div>
+  );
+}
+
+function EnvironmentReview({ review, model }: { review: IReview; model: ReproduceModel }): JSX.Element {
+  const trans = useTrans();
+  const environment = review.environment;
+  if (!environment) {
+    return <Notice kind="info">{trans.__('Published without an environment: it opens with the kernel you choose.')}</Notice>;
+  }
+  const facts = [
+    environment.kind,
+    environment.python_version && trans.__('Python %1', environment.python_version),
+    trans._n('%1 package', '%1 packages', environment.package_count),
+    environment.platform
+  ];
+  return (
+    <section className="carrel-EnvironmentReview" aria-label={trans.__('Environment')}>
+      <h2 className="carrel-Details-title">{trans.__('Environment')}</h2>
+      <p>{facts.filter(Boolean).join(' · ')}</p>
+      <p className="carrel-muted">
+        {environment.already_built
+          ? trans.__('Already built on this machine: opens at once.')
+          : trans.__('%1 to download. Exactly the packages of the lock file are installed, each checked by its digest.', formatBytes(environment.download_bytes))}
+      </p>
+      {!environment.matches_platform && (
+        <Notice kind="warning">{trans.__('Made for %1, which is not the platform of this machine.', environment.platform)}</Notice>
+      )}
+      {environment.new_channels.length > 0 && (
+        <div className="carrel-Trust">
+          <Notice kind="warning">
+            {trans._n('Packages come from a place this machine has not used before:', 'Packages come from places this machine has not used before:', environment.new_channels.length)}
+            <ul className="carrel-Trust-list">
+              {environment.new_channels.map(channel => (
+                <li key={channel}>
+                  <code>{channel}</code>
+                </li>
+              ))}
+            </ul>
+          </Notice>
+          <label className="carrel-Check">
+            <input
+              type="checkbox"
+              data-testid="carrel-trust"
+              checked={model.trusted}
+              onChange={event => (model.trusted = event.target.checked)}
+            />
+            <span>{trans.__('I trust these places')}</span>
+          </label>
+        </div>
+      )}
+      <details className="carrel-Details-more">
+        <summary>{trans.__('All packages')}</summary>
+        <ul className="carrel-PackageList" tabIndex={0} aria-label={trans.__('Packages')}>
+          {environment.packages.map(item => (
+            <li key={`${item.source} ${item.name}`}>
+              <span>{item.name}</span>
+              <span className="carrel-Row-version">{item.version}</span>
+              <span className="carrel-muted">{item.source === 'pypi' ? 'pip' : channelName(item.channel)}</span>
+            </li>
+          ))}
+        </ul>
+      </details>
+    </section>
+  );
+}
+
+/** The notebook as the server rendered it; a sandboxed frame, so nothing in it can run or reach the page. */
+function Preview({ html }: { html: string }): JSX.Element {
+  const trans = useTrans();
+  return (
+    <section aria-label={trans.__('Preview')}>
+      <h2 className="carrel-Details-title">{trans.__('Preview')}</h2>
+      <iframe className="carrel-Preview" title={trans.__('Preview of the notebook')} sandbox="" srcDoc={html} tabIndex={0} />
+    </section>
+  );
+}
+
+function channelName(channel: string | null): string {
+  return channel?.replace(/\/+$/, '').split('/').slice(-1)[0] ?? '';
+}

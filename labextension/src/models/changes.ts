@@ -1,0 +1,238 @@
+import { Signal } from '@lumino/signaling';
+import type { CarrelApi } from '../api';
+import type { IApplied, IPlan } from '../schemas';
+import type { EnvironmentModel } from './environment';
+import { type JobsModel, JobFailed } from './jobs';
+import { askLoaded, invalidateCaches, NOT_NOW } from './kernelprobe';
+import { errorText, Model } from './model';
+
+/** A change of packages the user asked for. */
+export interface IChange {
+  add?: { name: string; version?: string; source: string }[];
+  remove?: string[];
+  update?: string[];
+}
+
+export type ChangeState = 'idle' | 'planning' | 'review' | 'applying' | 'done' | 'failed';
+
+/** Whether the kernel must be restarted to see what was changed. */
+export type RestartState = 'none' | 'needed' | 'unknown';
+
+/**
+ * One change of an environment at a time: plan, show what is surprising, apply, then find out whether the running kernel has
+ * loaded something that is now different on disk.
+ */
+export class ChangesModel extends Model {
+  constructor(
+    private readonly _api: CarrelApi,
+    private readonly _jobs: JobsModel,
+    private readonly _environment: EnvironmentModel
+  ) {
+    super();
+    _environment.changed.connect(this._onEnvironment, this);
+  }
+
+  get state(): ChangeState {
+    return this._state;
+  }
+
+  get change(): IChange {
+    return this._change;
+  }
+
+  get plan(): IPlan | null {
+    return this._plan;
+  }
+
+  /** The job under way, or the one that failed. */
+  get jobId(): string | null {
+    return this._jobId;
+  }
+
+  get error(): string | null {
+    return this._error;
+  }
+
+  get result(): IApplied | null {
+    return this._result;
+  }
+
+  /** Names loaded in the kernel whose files changed. */
+  get loaded(): readonly string[] {
+    return this._loaded;
+  }
+
+  get restart(): RestartState {
+    return this._restart;
+  }
+
+  get busy(): boolean {
+    return this._state === 'planning' || this._state === 'applying';
+  }
+
+  /** True for a package the change under way was asked for. */
+  concerns(name: string): boolean {
+    const { add = [], remove = [], update = [] } = this._change;
+    return this.busy && (add.some(item => item.name === name) || remove.includes(name) || update.includes(name));
+  }
+
+  /** When true every plan is shown before it is applied. */
+  alwaysReview = false;
+
+  /** When false the kernel is not asked whether it must be restarted. */
+  checkRestart = true;
+
+  /** Emitted when packages of an environment changed. */
+  readonly applied = new Signal<this, IApplied>(this);
+
+  /** Plan a change; a plan that does only what was asked is applied at once. */
+  async start(change: IChange): Promise<void> {
+    const id = this._environment.environment?.id;
+    if (!id || this.busy) {
+      return;
+    }
+    this._change = change;
+    this._plan = null;
+    this._result = null;
+    await this._guard('planning', async () => {
+      const job = await this._api.plan(id, change);
+      this._setJob(job.id);
+      const plan = await this._jobs.follow(job);
+      this._plan = plan;
+      if (plan.needs_confirmation || this.alwaysReview) {
+        this._set('review');
+      } else {
+        await this._run(plan);
+      }
+    });
+  }
+
+  /** Apply the plan that was shown. */
+  async apply(): Promise<void> {
+    const plan = this._plan;
+    if (plan && this._state === 'review') {
+      await this._guard('applying', () => this._run(plan));
+    }
+  }
+
+  /** Leave the sheet, or stop the job under way: before packages are linked nothing has happened yet. */
+  async cancel(): Promise<void> {
+    if (this.busy && this._jobId) {
+      await this._jobs.cancel(this._jobId);
+    } else {
+      this.dismiss();
+    }
+  }
+
+  dismiss(): void {
+    this._plan = null;
+    this._error = null;
+    this._set('idle');
+  }
+
+  /** Bring back the packages of a snapshot. */
+  async restore(environment: string, snapshot: string): Promise<void> {
+    this._change = {};
+    await this._guard('applying', async () => {
+      const job = await this._api.restore(environment, snapshot);
+      this._setJob(job.id);
+      await this._finish(await this._jobs.follow(job));
+    });
+  }
+
+  later(): void {
+    this._restart = 'none';
+    this._loaded = [];
+    this._pending.clear();
+    this.notify();
+  }
+
+  private async _run(plan: IPlan): Promise<void> {
+    this._set('applying');
+    const job = await this._api.apply(plan.environment, plan.id);
+    this._setJob(job.id);
+    await this._finish(await this._jobs.follow(job));
+  }
+
+  private async _finish(result: IApplied): Promise<void> {
+    this._result = result;
+    (result.changed_import_names ?? []).forEach(name => this._pending.add(name));
+    this._set('done');
+    this.applied.emit(result);
+    await this._check();
+  }
+
+  /** Ask the kernel which changed names it holds; asked again when it is idle if it cannot answer now. */
+  private async _check(): Promise<void> {
+    const kernel = this._environment.kernel;
+    if (!kernel || this._environment.environment?.language !== 'python') {
+      return;
+    }
+    this._kernelId = kernel.id;
+    void invalidateCaches(kernel);
+    if (this._pending.size === 0 || !this.checkRestart) {
+      this._pending.clear();
+      return;
+    }
+    const loaded = await askLoaded(kernel, [...this._pending]);
+    if (loaded === NOT_NOW) {
+      this._restart = 'unknown';
+    } else {
+      this._pending.clear();
+      this._loaded = [...new Set([...this._loaded, ...loaded])];
+      this._restart = this._loaded.length > 0 ? 'needed' : 'none';
+    }
+    this.notify();
+  }
+
+  private _onEnvironment(): void {
+    const kernel = this._environment.kernel;
+    const status = kernel?.status;
+    if (status === 'restarting' || status === 'autorestarting' || (kernel && this._kernelId && kernel.id !== this._kernelId)) {
+      this._kernelId = kernel?.id ?? null;
+      if (this._restart !== 'none') {
+        this.later();
+      }
+    } else if (this._restart === 'unknown' && status === 'idle') {
+      this._restart = 'none';
+      void this._check();
+    }
+  }
+
+  private async _guard(state: ChangeState, work: () => Promise<void>): Promise<void> {
+    this._error = null;
+    this._jobId = null;
+    this._set(state);
+    try {
+      await work();
+    } catch (error) {
+      if (error instanceof JobFailed && error.cancelled) {
+        this.dismiss();
+        return;
+      }
+      this._error = errorText(error);
+      this._set('failed');
+    }
+  }
+
+  private _setJob(id: string): void {
+    this._jobId = id;
+    this.notify();
+  }
+
+  private _set(state: ChangeState): void {
+    this._state = state;
+    this.notify();
+  }
+
+  private _state: ChangeState = 'idle';
+  private _change: IChange = {};
+  private _plan: IPlan | null = null;
+  private _jobId: string | null = null;
+  private _error: string | null = null;
+  private _result: IApplied | null = null;
+  private _loaded: string[] = [];
+  private _restart: RestartState = 'none';
+  private _kernelId: string | null = null;
+  private readonly _pending = new Set<string>();
+}
