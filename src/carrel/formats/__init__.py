@@ -14,12 +14,14 @@ from carrel.core.kinds import Kind
 from carrel.formats.base import FileMetadata, Format, Hints, Limits
 from carrel.formats.conda.metadata import CondaFormat
 from carrel.formats.datafile.metadata import DataFileFormat
+from carrel.formats.environment.metadata import EnvironmentFormat
+from carrel.formats.notebook.metadata import NotebookFormat
 from carrel.formats.pypi.metadata import PypiFormat
 
 __all__ = ["FORMATS", "FileMetadata", "Format", "Hints", "Limits", "detect", "get", "read"]
 
 # In the order in which they are asked; the last one takes everything.
-_ALL: tuple[Format, ...] = (CondaFormat(), PypiFormat(), DataFileFormat())
+_ALL: tuple[Format, ...] = (CondaFormat(), PypiFormat(), NotebookFormat(), EnvironmentFormat(), DataFileFormat())
 
 FORMATS: MappingProxyType[Kind, Format] = MappingProxyType({format_.kind: format_ for format_ in _ALL})
 
@@ -51,7 +53,7 @@ def detect(filename: str, source: BinaryIO | None = None) -> Format:
         or a folder of data.
     """
     for format_ in _ALL:
-        if format_.matches(filename) and (source is None or format_.recognises(source, filename)):
+        if format_.matches(filename) and format_.recognises(source, filename):
             return format_
     raise AssertionError("the last format takes everything")
 

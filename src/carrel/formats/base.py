@@ -81,8 +81,10 @@ class Format(Protocol):
         """Whether *filename* (a base name) looks like this kind."""
         ...
 
-    def recognises(self, source: BinaryIO, filename: str) -> bool:
+    def recognises(self, source: BinaryIO | None, filename: str) -> bool:
         """Whether the bytes of *source* are of this kind; asked only about names that match. Leaves *source* at position 0.
+
+        Without *source* the name alone decides, as well as it can.
 
         Names that no other kind shares (``.conda``, ``.whl``, ``.ipynb``) are enough: damaged bytes under such a name
         are a damaged file of the kind, which :meth:`read` reports, not a data file.

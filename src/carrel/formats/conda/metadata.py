@@ -57,9 +57,9 @@ class CondaFormat:
         """Whether *filename* ends in ``.conda``, or in ``.tar.bz2`` after ``name-version-build``."""
         return filename.endswith(".conda") or (filename.endswith(".tar.bz2") and filename.count("-") >= 2)
 
-    def recognises(self, source: BinaryIO, filename: str) -> bool:
-        """Whether a ``.tar.bz2`` begins like a conda package: ``info/index.json`` among the first members."""
-        if filename.endswith(".conda"):
+    def recognises(self, source: BinaryIO | None, filename: str) -> bool:
+        """Whether a ``.tar.bz2`` holds ``info/index.json``; without *source*, whether the name is enough of a guess."""
+        if filename.endswith(".conda") or source is None:
             return True
         limit = max(1 << 24, 20 * source_size(source))
         try:

@@ -59,7 +59,7 @@ class DataFileFormat:
         """Return True."""
         return True
 
-    def recognises(self, source: BinaryIO, filename: str) -> bool:
+    def recognises(self, source: BinaryIO | None, filename: str) -> bool:
         """Return True."""
         return True
 

@@ -146,8 +146,8 @@ def from_lock(lock: Lock, name: str = "") -> EnvironmentSpec:
     conda = {item.name: item for item in lock.conda}
     wanted = [conda[key] for key in sorted(conda) if key in asked or (key == "python" and asked)] or list(conda.values())
     dependencies = [f"{item.name}={item.version}" for item in wanted]
-    if lock.pypi and "pip" in conda and not any(item.name == "pip" for item in wanted):
-        dependencies.append(f"pip={conda['pip'].version}")
+    if lock.pypi and conda and not any(item.name == "pip" for item in wanted):
+        dependencies.append(f"pip={conda['pip'].version}" if "pip" in conda else "pip")
     if not conda and lock.python_version:
         dependencies = [f"python={lock.python_version}", "pip"]
     return EnvironmentSpec(

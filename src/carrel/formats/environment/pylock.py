@@ -95,15 +95,9 @@ def read(data: bytes, tags: Iterable[Tag] | None = None) -> Lock:
     ------
     InvalidFile
         The file breaks the specification; has packages from folders, archives or repositories, which cannot be
-        fetched from an index; or carries credentials.
+        fetched from an index (code ``not_from_index``); or carries credentials (code ``credentials_in_file``).
     """
-    document = load_toml(data, _WHAT)
-    try:
-        pylock = Pylock.from_dict(document)
-    except (PylockValidationError, ValueError, TypeError) as error:
-        raise InvalidFile(f"{_WHAT} breaks PEP 751: {str(error)[:300]}.") from error
-    if len(pylock.packages) > _MOST_PACKAGES:
-        raise InvalidFile(f"{_WHAT} has more than {_MOST_PACKAGES} packages.")
+    pylock = parse(data)
     extra = _extra(pylock.tool)
     order = list(tags) if tags is not None else None
     pypi = {package.name: _read_package(package, order) for package in pylock.packages}
@@ -120,10 +114,20 @@ def read(data: bytes, tags: Iterable[Tag] | None = None) -> Lock:
     )
 
 
-def requires_python(data: bytes) -> str:
-    """Return what a ``pylock.toml`` says of the interpreter, empty if nothing."""
-    value = load_toml(data, _WHAT).get("requires-python", "")
-    return value if isinstance(value, str) else ""
+def parse(data: bytes) -> Pylock:
+    """Return a ``pylock.toml`` as :mod:`packaging` understands it, packages from folders and repositories included.
+
+    Raises
+    ------
+    InvalidFile
+    """
+    try:
+        pylock = Pylock.from_dict(load_toml(data, _WHAT))
+    except (PylockValidationError, ValueError, TypeError) as error:
+        raise InvalidFile(f"{_WHAT} breaks PEP 751: {str(error)[:300]}.") from error
+    if len(pylock.packages) > _MOST_PACKAGES:
+        raise InvalidFile(f"{_WHAT} has more than {_MOST_PACKAGES} packages.")
+    return pylock
 
 
 def _read_package(package: Package, tags: Sequence[Tag] | None) -> LockedPypi:
@@ -131,7 +135,7 @@ def _read_package(package: Package, tags: Sequence[Tag] | None) -> LockedPypi:
     file = _choose(package, tags)
     url = file.url
     if url is None:
-        raise InvalidFile(f"{what} in the lock file has no address to fetch it from.", field=what)
+        raise InvalidFile(f"{what} in the lock file has no address to fetch it from.", code="not_from_index", field=what)
     extra = _extra(package.tool)
     return LockedPypi(
         name=check_name(extra.get("name", what), what),
@@ -157,7 +161,11 @@ def _choose(package: Package, tags: Sequence[Tag] | None) -> Any:
         return next((wheel for wheel in wheels if wheel.filename.endswith("-none-any.whl")), wheels[0])
     if package.sdist is not None:
         return package.sdist
-    raise InvalidFile(f"{package.name} in the lock file has no wheel for this machine and no source distribution.", field=str(package.name))
+    raise InvalidFile(
+        f"{package.name} in the lock file has no wheel for this machine and no source distribution.",
+        code="not_from_index",
+        field=str(package.name),
+    )
 
 
 def _wheel_tags(wheel: Any) -> frozenset[Tag]:

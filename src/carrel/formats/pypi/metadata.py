@@ -84,10 +84,12 @@ class PypiFormat:
         """Whether *filename* is a wheel's, or a source distribution's (``name-version.tar.gz``)."""
         return filename.endswith(".whl") or _sdist_name(filename) is not None
 
-    def recognises(self, source: BinaryIO, filename: str) -> bool:
-        """Whether a ``.tar.gz`` or ``.zip`` holds ``<folder>/PKG-INFO``."""
+    def recognises(self, source: BinaryIO | None, filename: str) -> bool:
+        """Whether a ``.tar.gz`` or ``.zip`` holds ``<folder>/PKG-INFO``; without *source* a ``.tar.gz`` is taken for one."""
         if filename.endswith(".whl"):
             return True
+        if source is None:
+            return filename.endswith(".tar.gz")
         try:
             return _read_sdist(source, filename, Limits()).metadata is not None
         except (InvalidFile, TooLarge):

@@ -1,0 +1,167 @@
+"""Reading environment files of every known format: which one it is, what it holds, that it holds no credentials."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import BinaryIO
+
+from carrel.core.errors import BadRequest, InvalidFile
+from carrel.core.kinds import Kind
+from carrel.core.names import slugify
+from carrel.formats.base import FileMetadata, Hints, Limits
+from carrel.formats.environment import conda_lock, environment_yml, explicit, pixi_lock, pylock, requirements
+from carrel.formats.environment.checks import refuse_credentials_in_text
+from carrel.formats.environment.description import Description, ListedPackage, of_lock
+from carrel.formats.parsing import decode_text, load_yaml, read_all, storable
+
+_CONDA_LOCK_NAME = re.compile(r"(?:.*[._-])?conda-lock(?:[._-].*)?\.ya?ml\Z")
+_ENVIRONMENT_NAME = re.compile(r"(?:(?:.*[._-])?environment(?:[._-].*)?|env)\.ya?ml\Z")
+_REQUIREMENTS_NAME = re.compile(r"(?:.*[._-])?requirements(?:[._-].*)?\.(?:txt|in)\Z")
+_SPEC = re.compile(r"(?:[^\s:]+::)?([A-Za-z0-9_][A-Za-z0-9._-]*)\s*(?:={1,2}\s*([A-Za-z0-9_.!+]+)(?:=\S+)?\Z)?")
+_SNIFFED_BYTES = 256 * 1024
+
+
+class EnvironmentFormat:
+    """Environment files: locks and specifications."""
+
+    kind = Kind.ENVIRONMENT
+
+    def matches(self, filename: str) -> bool:
+        """Whether a known format is named like *filename*; every ``.txt`` may be an explicit file."""
+        return filename.endswith(".txt") or _named(filename) is not None
+
+    def recognises(self, source: BinaryIO | None, filename: str) -> bool:
+        """Whether the name alone tells, or a ``.txt`` has the line ``@EXPLICIT``."""
+        if _named(filename) is not None:
+            return True
+        return source is not None and _sniff(source)
+
+    def read(self, source: BinaryIO, filename: str, hints: Hints, limits: Limits) -> FileMetadata:
+        """Read the environment file *source*; see :class:`carrel.formats.base.Format`.
+
+        Raises
+        ------
+        BadRequest
+            The version is not given (code ``version_required``), or no format is known under this name.
+        InvalidFile
+            Among others with code ``credentials_in_file``.
+        """
+        if not hints.version:
+            raise BadRequest("An environment file cannot tell its version. Say which version it is.", code="version_required")
+        data = read_all(source, filename, limits.metadata_bytes)
+        description = describe(data, filename)
+        names = " ".join(item.name for item in description.packages)
+        return FileMetadata(
+            kind=Kind.ENVIRONMENT,
+            package=hints.package or slugify(description.name or re.sub(r"[.](?:ya?ml|toml|lock|txt)\Z", "", filename), "environment"),
+            version=hints.version,
+            filename=filename,
+            attributes=description.to_json(),
+            properties={
+                "format": description.format,
+                "platform": description.platforms[0] if description.platforms else "",
+                "python_version": description.python_version,
+                "digest": description.digest,
+            },
+            search_text=storable(names, limits.text_length),
+        )
+
+
+def describe(data: bytes, filename: str) -> Description:
+    """Return what the environment file *data* says.
+
+    Raises
+    ------
+    InvalidFile
+        The file breaks its format, or holds credentials (code ``credentials_in_file``).
+    BadRequest
+        No format is known under this name (code ``unknown_environment_format``).
+    """
+    refuse_credentials_in_text(decode_text(data, filename[:120]), filename[:120])
+    reader = _EXPLICIT if explicit.is_explicit(data) and filename.endswith((".txt", ".lock", ".explicit")) else _named(filename)
+    if reader is None:
+        raise BadRequest(
+            f"{filename[:120]!r} is not the name of a known environment file. "
+            "Known are environment.yml, conda-lock.yml, pylock.toml, pixi.lock, requirements.txt and @EXPLICIT text files.",
+            code="unknown_environment_format",
+        )
+    return reader.describe(data)
+
+
+def _describe_conda_lock(data: bytes) -> Description:
+    document = load_yaml(data, "The lock file")
+    platforms = conda_lock.platforms(document)
+    return of_lock(conda_lock.parse(document, platforms[0]), "conda-lock", platforms)
+
+
+def _describe_pylock(data: bytes) -> Description:
+    document = pylock.parse(data)
+    python = str(document.requires_python or "")
+    try:
+        found = of_lock(pylock.read(data), "pylock")
+    except InvalidFile as error:
+        if error.code != "not_from_index":
+            raise
+        packages = [ListedPackage(str(item.name), str(item.version or ""), "", "pypi", item.index or "") for item in document.packages]
+        return Description(
+            format="pylock", locked=False, python_version=python, packages=tuple(packages), problems=((error.code, error.detail),)
+        )
+    return replace(found, python_version=found.python_version or python)
+
+
+def _describe_explicit(data: bytes) -> Description:
+    return of_lock(explicit.read(data), "explicit")
+
+
+def _describe_environment_yml(data: bytes) -> Description:
+    spec = environment_yml.read(data)
+    conda = [_listed(text) for text in (*spec.dependencies, *(text for _, text in spec.selected))]
+    pip = requirements.describe("\n".join(spec.pip).encode()).packages
+    python = next((text for text in spec.dependencies if _listed(text).name == "python"), "")
+    return Description(
+        format="environment.yml",
+        locked=False,
+        name=spec.name,
+        platforms=spec.platforms,
+        channels=spec.channels,
+        requested=(*spec.dependencies, *spec.pip),
+        python_version=python.removeprefix("python").lstrip(" =").strip(),
+        packages=(*conda, *pip),
+    )
+
+
+def _listed(text: str) -> ListedPackage:
+    match = _SPEC.match(text)
+    if match is None:
+        return ListedPackage(text[:100])
+    channel = text.partition("::")[0] if "::" in text else ""
+    return ListedPackage(match[1].lower(), match[2] or "", "", "conda", channel)
+
+
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    matches: Callable[[str], bool]
+    describe: Callable[[bytes], Description]
+
+
+_EXPLICIT = _Reader(lambda name: name.endswith(".explicit"), _describe_explicit)
+_READERS: tuple[_Reader, ...] = (
+    _Reader(lambda name: _CONDA_LOCK_NAME.match(name) is not None, _describe_conda_lock),
+    _Reader(pylock.is_pylock_name, _describe_pylock),
+    _Reader(lambda name: name == "pixi.lock" or name.endswith(".pixi.lock"), pixi_lock.describe),
+    _Reader(lambda name: _ENVIRONMENT_NAME.match(name) is not None, _describe_environment_yml),
+    _Reader(lambda name: _REQUIREMENTS_NAME.match(name) is not None, requirements.describe),
+    _EXPLICIT,
+)
+
+
+def _named(filename: str) -> _Reader | None:
+    return next((reader for reader in _READERS if reader.matches(filename)), None)
+
+
+def _sniff(source: BinaryIO) -> bool:
+    head = source.read(_SNIFFED_BYTES)
+    source.seek(0)
+    return explicit.is_explicit(head)
