@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import importlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,15 +16,12 @@ from carrel.core.clock import now
 from carrel.core.kinds import Kind
 from carrel.core.names import canonical_package
 from carrel.database.engine import Database
-from carrel.database.schema import metadata
-
-_MODELS = ("accounts", "audit", "channels", "jobs", "labels", "namespaces", "packages", "search", "tokens")
 
 
 def create_schema(database: Database) -> None:
     """Make all tables in an empty database, without the migrations."""
-    for feature in _MODELS:
-        importlib.import_module(f"carrel.hub.{feature}.models")
+    from carrel.hub.schema import metadata
+
     with database.engine.begin() as connection:
         metadata.create_all(connection)
 
@@ -117,6 +113,7 @@ class Rows:
         labels: Sequence[str] = ("main",),
         content: bytes | None = None,
         uploaded_at: datetime | None = None,
+        search_text: str = "",
     ) -> PublishedFile:
         """Add a file, its release and its labels; the bytes are *content*, by default the file's name."""
         from carrel.hub.labels.models import file_label
@@ -135,6 +132,8 @@ class Rows:
             unique_key=f"{scope}/{filename}",
             sha256=self.blob(data),
             attributes=json.loads(json.dumps(attributes)),
+            import_names=[],
+            search_text=search_text,
             uploaded_at=uploaded_at or now(),
         )
         for name in labels:

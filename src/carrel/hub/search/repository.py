@@ -1,0 +1,201 @@
+"""All SQL of search that both databases share."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, and_, delete, select
+
+from carrel.hub.accounts.principal import Principal
+from carrel.hub.channels.repository import upsert
+from carrel.hub.namespaces.models import namespace
+from carrel.hub.packages.models import file, import_name, package, release
+from carrel.hub.packages.visibility import listed_packages
+from carrel.hub.search.facets import document_facets
+from carrel.hub.search.index import Document, SearchIndex
+from carrel.hub.search.models import search_document
+from carrel.hub.search.postgresql import PostgresqlSearchIndex
+from carrel.hub.search.sqlite import SqliteSearchIndex
+
+_DESCRIPTION_LENGTH = 20_000
+_BODY_LENGTH = 120_000
+
+
+@dataclass(frozen=True, slots=True)
+class FoundPackage:
+    """A match, as far as the caller may see it."""
+
+    id: int
+    namespace: str
+    name: str
+    kinds: tuple[str, ...]
+    summary: str
+    latest_version: str | None
+    visibility: str
+    updated_at: datetime
+    import_names: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Provider:
+    """A package that provides a module."""
+
+    import_name: str
+    namespace: str
+    name: str
+    kinds: tuple[str, ...]
+    version: str | None
+
+
+def search_index(connection: Connection) -> SearchIndex:
+    """Return the index of the connection's database."""
+    return SqliteSearchIndex(connection) if connection.dialect.name == "sqlite" else PostgresqlSearchIndex(connection)
+
+
+class SearchRepository:
+    """Documents, and the rows behind matches.
+
+    Parameters
+    ----------
+    connection : sqlalchemy.Connection
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self.index = search_index(connection)
+
+    # What maintenance reads and writes
+
+    def document(self, package_id: int) -> Document | None:
+        """Return what is known of a package, None when it is gone."""
+        row = self._connection.execute(select(package).where(package.c.id == package_id)).first()
+        if row is None:
+            return None
+        texts = self._connection.scalars(
+            select(file.c.search_text)
+            .join(release, release.c.id == file.c.release_id)
+            .where(
+                file.c.package_id == package_id,
+                release.c.version == row.latest_version,
+                release.c.state == "published",
+                file.c.search_text != "",
+            )
+            .order_by(file.c.id)
+        )
+        return Document(
+            package_id,
+            row.name,
+            tuple(self._import_names([package_id]).get(package_id, ())),
+            row.summary,
+            "\n".join([row.description[:_DESCRIPTION_LENGTH], *texts])[:_BODY_LENGTH],
+            document_facets(row.namespace_id, row.visibility, row.kinds, published=row.latest_version is not None),
+        )
+
+    def digest(self, package_id: int) -> str | None:
+        """Return the digest of what is indexed of a package, None when nothing is."""
+        return self._connection.scalar(select(search_document.c.digest).where(search_document.c.package_id == package_id))
+
+    def put(self, document: Document) -> None:
+        """Index *document* in place of what was there."""
+        values = {"name_key": document.name.lower(), "digest": document.digest}
+        self._connection.execute(
+            upsert(self._connection, search_document)
+            .values(package_id=document.package_id, **values)
+            .on_conflict_do_update(index_elements=[search_document.c.package_id], set_=values)
+        )
+        self.index.put(document)
+
+    def remove(self, package_id: int) -> None:
+        """Forget a package. One that was deleted is forgotten with its row."""
+        self._connection.execute(delete(search_document).where(search_document.c.package_id == package_id))
+        self.index.remove(package_id)
+
+    # What searching reads
+
+    def exact(self, text: str, limit: int) -> list[int]:
+        """Return packages whose name is *text*, or that provide the module *text*."""
+        named = select(search_document.c.package_id).where(search_document.c.name_key == text).limit(limit)
+        providing = select(import_name.c.package_id).where(import_name.c.name == text).limit(limit)
+        return [*self._connection.scalars(named), *self._connection.scalars(providing)]
+
+    def prefix(self, text: str, limit: int) -> list[int]:
+        """Return packages whose name begins with *text*, in the order of names."""
+        column = search_document.c.name_key
+        if self._connection.dialect.name == "sqlite":
+            condition = and_(column >= text, column < text + "\U0010ffff")
+        else:
+            condition = column.startswith(text, autoescape=True)
+        return list(self._connection.scalars(select(search_document.c.package_id).where(condition).order_by(column).limit(limit)))
+
+    def packages(self, principal: Principal, ids: Collection[int], namespace_id: int | None) -> dict[int, FoundPackage]:
+        """Return those of *ids* that *principal* may see listed."""
+        if not ids:
+            return {}
+        query = (
+            select(
+                package.c.id,
+                namespace.c.name.label("namespace"),
+                package.c.name,
+                package.c.kinds,
+                package.c.summary,
+                package.c.latest_version,
+                package.c.visibility,
+                package.c.updated_at,
+            )
+            .join(namespace, namespace.c.id == package.c.namespace_id)
+            .where(package.c.id.in_(sorted(ids)), listed_packages(principal))
+        )
+        if namespace_id is not None:
+            query = query.where(package.c.namespace_id == namespace_id)
+        rows = self._connection.execute(query).all()
+        names = self._import_names([row.id for row in rows])
+        return {
+            row.id: FoundPackage(
+                row.id,
+                row.namespace,
+                row.name,
+                tuple(row.kinds),
+                row.summary,
+                row.latest_version,
+                row.visibility,
+                row.updated_at,
+                tuple(names.get(row.id, ())),
+            )
+            for row in rows
+        }
+
+    def providers(self, principal: Principal, names: Collection[str], limit: int) -> list[Provider]:
+        """Return the packages that provide the modules *names*, at most *limit* of each."""
+        found: list[Provider] = []
+        for name in names:
+            rows = self._connection.execute(
+                select(namespace.c.name.label("namespace"), package.c.name, package.c.kinds, package.c.latest_version)
+                .select_from(import_name)
+                .join(package, package.c.id == import_name.c.package_id)
+                .join(namespace, namespace.c.id == package.c.namespace_id)
+                .where(import_name.c.name == name, package.c.latest_version.is_not(None), listed_packages(principal))
+                .order_by(package.c.name_key, namespace.c.name)
+                .limit(limit)
+            )
+            found.extend(Provider(name, row.namespace, row.name, tuple(row.kinds), row.latest_version) for row in rows)
+        return found
+
+    def namespace_id(self, name: str) -> int | None:
+        """Return the id of a namespace, None when there is none."""
+        return self._connection.scalar(select(namespace.c.id).where(namespace.c.name == name))
+
+    def package_ids(self) -> list[int]:
+        """Return all packages."""
+        return list(self._connection.scalars(select(package.c.id).order_by(package.c.id)))
+
+    def _import_names(self, package_ids: Sequence[int]) -> dict[int, list[str]]:
+        found: dict[int, list[str]] = {}
+        if package_ids:
+            rows = self._connection.execute(
+                select(import_name).where(import_name.c.package_id.in_(sorted(package_ids))).order_by(import_name.c.name)
+            )
+            for row in rows:
+                found.setdefault(row.package_id, []).append(row.name)
+        return found
