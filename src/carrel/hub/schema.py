@@ -10,6 +10,7 @@ import carrel.hub.labels.models
 import carrel.hub.namespaces.models
 import carrel.hub.packages.models
 import carrel.hub.search.models
+import carrel.hub.search.schema
 import carrel.hub.tokens.models  # noqa: F401
 from carrel.database.schema import metadata
 
