@@ -179,6 +179,9 @@ def setup(extra: str) -> None:
         works.append(node_packages)
     in_parallel(works)
     if not built:
+        # After a compile error the incremental state can say that everything was written when nothing was.
+        shutil.rmtree(FRONT_END / "lib", ignore_errors=True)
+        (FRONT_END / "tsconfig.tsbuildinfo").unlink(missing_ok=True)
         timed("front-end build", ["npm", "run", "build"], cwd=FRONT_END)
         remember(front_end=wanted["front_end"])
     installed = f"{wanted['python']} {wanted['front_end']}"
