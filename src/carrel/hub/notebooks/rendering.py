@@ -56,21 +56,21 @@ class RenderedNotebook:
     estimated_height: int
 
 
-def render_notebook(notebook: Mapping[str, Any], title: str) -> RenderedNotebook:
+def render_notebook(notebook: Mapping[str, Any]) -> RenderedNotebook:
     """Return *notebook* as an inert document.
 
     Parameters
     ----------
     notebook : mapping
         nbformat 4. Whatever in it breaks the format is left out.
-    title : str
-        Title of the document.
     """
     body = _Body(notebook)
+    content = body.render()
+    title = body.cells.headings[0].text if body.cells.headings else "Notebook"
     document = (
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'
         f'<meta name="referrer" content="no-referrer"><title>{escape(title)}</title><style>{_STYLE}</style></head>\n<body><main>\n'
-        f"{body.render()}</main></body></html>\n"
+        f"{content}</main></body></html>\n"
     )
     return RenderedNotebook(document.encode("utf-8", "replace"), tuple(body.cells.headings), 64 + round(body.height))
 

@@ -1,0 +1,149 @@
+"""Pages of packages: one address for all kinds, a template for each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from markupsafe import Markup
+
+from carrel.core.errors import CarrelError, NotFound
+from carrel.core.kinds import Kind
+from carrel.core.scopes import Scope
+from carrel.database.unit_of_work import UnitOfWork
+from carrel.hub.notebooks.handlers import render_address
+from carrel.hub.notebooks.markdown import render_description
+from carrel.hub.notebooks.rendering import SANDBOX
+from carrel.hub.packages.views import FileView, PackageView, ReleaseView
+from carrel.hub.pages import commands
+from carrel.hub.pages.base import PageHandler
+from carrel.hub.pages.views import NotebookView, ReproduceView, environment_view, requirements_of, table_view
+from carrel.hub.web.endpoint import Reply, endpoint
+
+# What a release is, when it holds several kinds: the first of these.
+_PRECEDENCE = (Kind.NOTEBOOK, Kind.CONDA, Kind.PYPI, Kind.R, Kind.ENVIRONMENT, Kind.FILE)
+_LOCKS_FIRST = ("conda-lock", "pylock", "pixi-lock", "explicit", "environment.yml", "requirements")
+
+
+class PackagePageHandler(PageHandler):
+    """``/{namespace}/{package}`` (the latest version) and ``/{namespace}/{package}/{version}``."""
+
+    @endpoint(summary="Page of a package", scope=Scope.PACKAGE_READ, anonymous=True, media_type="text/html")
+    def get(self, uow: UnitOfWork, namespace: str, package: str, version: str = "latest") -> Reply:
+        """The notebook, environment, packages or data of a release; with ``?view=environment``, a notebook's environment."""
+        view = self.hub.packages.get(uow, self.principal, namespace, package)
+        releases = self.hub.releases.list(uow, self.principal, namespace, package).items
+        release = self._release(uow, view, version, releases)
+        kind = self._kind(view, release)
+        if kind is Kind.NOTEBOOK and self.get_query_argument("view", "") == "environment":
+            kind = Kind.ENVIRONMENT
+        shared: dict[str, Any] = {
+            "package": view,
+            "release": release,
+            "releases": releases,
+            "is_latest": release is not None and release.version == view.latest_version,
+            "kind": kind.value,
+            "description": Markup(render_description(text)) if (text := self._description(view, release)) else "",  # noqa: S704 - sanitized
+        }
+        if release is not None and kind is Kind.NOTEBOOK:
+            return self._notebook(uow, release, shared)
+        if release is not None and kind is Kind.ENVIRONMENT:
+            return self._environment(uow, release, shared)
+        if release is not None and kind is Kind.FILE:
+            tables = [table for file in release.files if (table := table_view(file.filename, file.attributes))]
+            fetch = commands.download(view.namespace, view.name, release.version)
+            return self.page(uow, "data_file.html", install=fetch, previews=tables[:3], **shared)
+        return self._package(uow, view, release, shared)
+
+    def _release(self, uow: UnitOfWork, package: PackageView, version: str, releases: Sequence[ReleaseView]) -> ReleaseView | None:
+        if version != "latest" or package.latest_version is not None:
+            return self.hub.releases.get(uow, self.principal, package.namespace, package.name, version)
+        return releases[0] if releases else None  # a draft, for members
+
+    def _kind(self, package: PackageView, release: ReleaseView | None) -> Kind:
+        held = {file.kind for file in release.files} if release is not None else set(package.kinds)
+        return next((kind for kind in _PRECEDENCE if kind.value in held), Kind.FILE)
+
+    def _description(self, package: PackageView, release: ReleaseView | None) -> str:
+        return (release.description if release is not None else "") or package.description
+
+    def _notebook(self, uow: UnitOfWork, release: ReleaseView, shared: dict[str, Any]) -> Reply:
+        file = _of_kind(release, Kind.NOTEBOOK)[0]
+        notebook, problem = None, ""
+        try:
+            self.hub.notebooks.authorize(uow, self.principal, file.sha256)
+            rendered = self.hub.notebooks.rendered(file.sha256)
+            headings = [heading for heading in rendered.headings if heading.level <= 3][:60]
+            notebook = NotebookView(
+                file.filename,
+                render_address(file.sha256),
+                SANDBOX,
+                min(rendered.estimated_height, 20_000),
+                headings if len(headings) > 1 else (),
+            )
+        except NotFound:
+            raise
+        except CarrelError as error:
+            problem = error.detail
+        environments = _environments(release)
+        command, lab = commands.reproduce(release.namespace, release.package, release.version)
+        return self.page(
+            uow,
+            "notebook.html",
+            file=file,
+            notebook=notebook,
+            notebook_problem=problem,
+            reproduce=ReproduceView(command, lab) if release.state == "published" and environments else None,
+            environment=environment_view(environments[0].filename, environments[0].attributes) if environments else None,
+            environment_url=f"/{release.namespace}/{release.package}/{release.version}?view=environment",
+            **shared,
+        )
+
+    def _environment(self, uow: UnitOfWork, release: ReleaseView, shared: dict[str, Any]) -> Reply:
+        environments = _environments(release)
+        if not environments:
+            raise NotFound("This version holds no environment.")
+        file = environments[0]
+        view = environment_view(file.filename, file.attributes)
+        address = self.urls.file_content(release.namespace, release.package, release.version, file.filename)
+        return self.page(
+            uow,
+            "environment.html",
+            environment=view,
+            install=commands.rebuild(release.namespace, release.package, release.version, address, view.format, locked=view.locked),
+            downloads=environments,
+            **shared,
+        )
+
+    def _package(self, uow: UnitOfWork, package: PackageView, release: ReleaseView | None, shared: dict[str, Any]) -> Reply:
+        install: list[commands.Command] = []
+        if release is not None and release.state == "published":
+            kinds = {file.kind for file in release.files}
+            install = commands.install(
+                self.urls.base, package.namespace, package.name, release.version, kinds, is_latest=bool(shared["is_latest"])
+            )
+        protocol = "conda" if shared["kind"] == Kind.CONDA else "pypi"
+        return self.page(
+            uow,
+            "package.html",
+            install=install,
+            token_hint=commands.with_token_hint(self.urls.base, protocol, package.namespace),
+            depends=requirements_of(release.files[0].kind, release.files[0].attributes)[:60]
+            if release is not None and release.files
+            else (),
+            **shared,
+        )
+
+
+def _of_kind(release: ReleaseView, kind: Kind) -> list[FileView]:
+    return [file for file in release.files if file.kind == kind.value]
+
+
+def _environments(release: ReleaseView) -> list[FileView]:
+    """Return the environment files of *release*, the exact ones first."""
+
+    def rank(file: FileView) -> int:
+        form = file.attributes.get("format", "")
+        return _LOCKS_FIRST.index(form) if form in _LOCKS_FIRST else len(_LOCKS_FIRST)
+
+    return sorted(_of_kind(release, Kind.ENVIRONMENT), key=rank)

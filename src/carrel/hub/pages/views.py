@@ -1,0 +1,127 @@
+"""What the pages show of files: environments, tables."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from carrel.core.kinds import Kind
+from carrel.hub.notebooks.markdown import Heading
+
+_NAME = re.compile(r"(?:[^\s:]+::)?([A-Za-z0-9_][A-Za-z0-9._-]*)")
+
+
+@dataclass(frozen=True, slots=True)
+class PackageRow:
+    """A package of an environment; *source* is the name of its channel or index."""
+
+    name: str
+    version: str
+    build: str
+    source: str
+    requested: bool
+
+
+@dataclass(frozen=True, slots=True)
+class EnvironmentView:
+    """A published environment."""
+
+    filename: str
+    format: str
+    locked: bool
+    kind: str
+    platforms: Sequence[str]
+    python_version: str
+    packages: Sequence[PackageRow]
+    package_count: int
+    pypi_count: int
+    channels: Sequence[str]
+    download_bytes: int
+    digest: str
+    problems: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class TableView:
+    """The first rows of a data file."""
+
+    filename: str
+    columns: Sequence[Mapping[str, Any]]
+    rows: Sequence[Sequence[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class NotebookView:
+    """A rendered notebook and the frame that shows it; *height* in CSS pixels."""
+
+    filename: str
+    render_url: str
+    sandbox: str
+    height: int
+    headings: Sequence[Heading]
+
+
+@dataclass(frozen=True, slots=True)
+class ReproduceView:
+    """How to reproduce a notebook: a command, and what goes after the address of a JupyterLab."""
+
+    command: str
+    lab: str
+
+
+def requirements_of(kind: str, attributes: Mapping[str, Any]) -> Sequence[str]:
+    """Return what a package file says that it needs."""
+    if kind == Kind.CONDA:
+        return list(attributes.get("index", {}).get("depends", ()))
+    return [text for text in attributes.get("requires_dist", ()) if "extra ==" not in text]
+
+
+def environment_view(filename: str, attributes: Mapping[str, Any]) -> EnvironmentView:
+    """Return the environment that the attributes of a file tell of (see ``carrel.formats.environment.description``)."""
+    requested = {match[1].lower() for text in attributes.get("requested", ()) if (match := _NAME.match(text))}
+    listed = attributes.get("packages", ())
+    rows = [
+        PackageRow(
+            item["name"],
+            item.get("version", ""),
+            item.get("build", ""),
+            source_name(item.get("channel") or item.get("index") or "") or ("Python index" if item.get("source") == "pypi" else ""),
+            item["name"].lower() in requested,
+        )
+        for item in listed
+    ]
+    pypi_count = attributes.get("pypi_count", 0)
+    return EnvironmentView(
+        filename=filename,
+        format=attributes.get("format", ""),
+        locked=bool(attributes.get("locked")),
+        kind="venv" if pypi_count and pypi_count == attributes.get("package_count") else "conda",
+        platforms=attributes.get("platforms", ()),
+        python_version=attributes.get("python_version", ""),
+        packages=sorted(rows, key=lambda row: (not row.requested, row.name.lower())),
+        package_count=attributes.get("package_count", len(rows)),
+        pypi_count=pypi_count,
+        channels=[source_name(url) for url in attributes.get("channels", ())],
+        download_bytes=attributes.get("download_bytes", 0),
+        digest=attributes.get("digest", ""),
+        problems=[item["message"] for item in attributes.get("problems", ())],
+    )
+
+
+def table_view(filename: str, attributes: Mapping[str, Any]) -> TableView | None:
+    """Return the first rows of a data file, None if it is no table."""
+    if not attributes.get("columns") or not attributes.get("rows"):
+        return None
+    return TableView(filename, attributes["columns"], attributes["rows"])
+
+
+def source_name(url: str) -> str:
+    """Return what people call a channel or an index: its path, else its host."""
+    parts = urlsplit(url)
+    if not parts.netloc:
+        return url
+    path = parts.path.strip("/").removeprefix("conda/").removeprefix("pypi/").removesuffix("/simple").removesuffix("simple")
+    return path or parts.netloc
