@@ -15,10 +15,12 @@ from tornado.netutil import bind_sockets
 from carrel.database.engine import Database
 from carrel.hub.accounts.passwords import PasswordSignIn
 from carrel.hub.accounts.resolver import CredentialResolver
+from carrel.hub.channels.service import Channels
 from carrel.hub.context import Hub
 from carrel.hub.pool import ServicePool
 from carrel.hub.routes import ROUTES
 from carrel.hub.schema import metadata
+from carrel.hub.search.service import SearchService
 from carrel.hub.settings import HubSettings
 from carrel.hub.web.handler import UnknownAddressHandler
 from carrel.hub.web.logs import log_request
@@ -37,6 +39,8 @@ def build_hub(settings: HubSettings, database: Database) -> Hub:
         pool=ServicePool(database),
         resolver=CredentialResolver(database, settings.credential_cache_seconds, lambda _token: None),
         passwords=PasswordSignIn(database),
+        channels=Channels(database, settings.data_dir / "indexes"),
+        search=SearchService(),
     )
 
 

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from carrel.database.engine import Database
 from carrel.hub.accounts.passwords import PasswordSignIn
 from carrel.hub.accounts.resolver import CredentialResolver
+from carrel.hub.channels.service import Channels
 from carrel.hub.pool import ServicePool
+from carrel.hub.search.service import SearchService
 from carrel.hub.settings import HubSettings
 
 
@@ -24,6 +26,9 @@ class Hub:
     resolver : CredentialResolver
         Tokens and sessions.
     passwords : PasswordSignIn
+    channels : Channels
+        Indexes that conda and PyPI clients read.
+    search : SearchService
     """
 
     settings: HubSettings
@@ -31,3 +36,5 @@ class Hub:
     pool: ServicePool
     resolver: CredentialResolver
     passwords: PasswordSignIn
+    channels: Channels
+    search: SearchService

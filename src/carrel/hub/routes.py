@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from carrel.hub.channels.routes import ROUTES as CHANNELS
+from carrel.hub.search.handlers import ImportsHandler, SearchHandler
 from carrel.hub.server.handlers import ServerHandler
 from carrel.hub.urls import API
 from carrel.hub.web.routing import Route
@@ -11,4 +13,9 @@ SERVER = (
     Route(f"{API}/", ServerHandler),
 )
 
-ROUTES: tuple[Route, ...] = (*SERVER,)
+SEARCH = (
+    Route(f"{API}/search", SearchHandler),
+    Route(f"{API}/imports", ImportsHandler),
+)
+
+ROUTES: tuple[Route, ...] = (*SERVER, *SEARCH, *CHANNELS,)

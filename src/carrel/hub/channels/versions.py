@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import math
 import sqlite3
 import threading
+import time
 from typing import Protocol
 
 from carrel.database.engine import SQLITE_BUSY_TIMEOUT_MS, Database
 from carrel.hub.channels.repository import ChannelVersionRepository
+
+_RECENT_SECONDS = 1.0
+_MAX_KNOWN = 10_000
 
 
 class ChannelVersions(Protocol):
@@ -23,6 +28,10 @@ class ChannelVersions(Protocol):
 
     def current(self, namespace_id: int, protocol: str) -> int:
         """Return the committed version; an answered upload is always included."""
+        ...
+
+    def recent(self, namespace_id: int, protocol: str) -> int | None:
+        """Return a version that was committed at most a second ago, None when the database must be asked; never waits."""
         ...
 
     def close(self) -> None:
@@ -62,6 +71,10 @@ class SqliteChannelVersions:
                 version = self._known[key] = row[0] if row else 0
             return version
 
+    def recent(self, namespace_id: int, protocol: str) -> int | None:
+        """Return the committed version."""
+        return self.current(namespace_id, protocol)
+
     def close(self) -> None:
         """Close the connection."""
         with self._lock:
@@ -75,11 +88,22 @@ class QueriedChannelVersions:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._known: dict[tuple[int, str], tuple[float, int]] = {}
 
     def current(self, namespace_id: int, protocol: str) -> int:
         """Return the committed version."""
+        asked_at = time.monotonic()
         with self._database.read() as unit:
-            return ChannelVersionRepository(unit.connection, protocol).current(namespace_id)
+            version = ChannelVersionRepository(unit.connection, protocol).current(namespace_id)
+        if len(self._known) > _MAX_KNOWN:
+            self._known.clear()
+        self._known[namespace_id, protocol] = (asked_at, version)
+        return version
+
+    def recent(self, namespace_id: int, protocol: str) -> int | None:
+        """Return what was read within the last second."""
+        asked_at, version = self._known.get((namespace_id, protocol), (-math.inf, 0))
+        return version if time.monotonic() - asked_at < _RECENT_SECONDS else None
 
     def close(self) -> None:
         """Nothing is held."""

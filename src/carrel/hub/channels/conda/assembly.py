@@ -23,8 +23,9 @@ from carrel.database.engine import Database
 from carrel.hub.channels.conda.indexes import content_key
 from carrel.hub.channels.conda.repository import CondaChannelRepository
 
-# Above this size a process of its own does the work: joining in a thread would hold the interpreter's lock for too long.
-PROCESS_THRESHOLD_BYTES = 8 * 1024 * 1024
+# Above this size a process of its own does the work. Below, a thread is done before a process would have started, and it
+# holds the interpreter's lock for no longer than one piece takes to be joined.
+PROCESS_THRESHOLD_BYTES = 64 * 1024 * 1024
 _LEVEL = 1
 _PIECE = 1024 * 1024
 

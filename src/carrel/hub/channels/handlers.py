@@ -1,0 +1,93 @@
+"""What the handlers of all channels share: versions, audiences, conditional answers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from carrel.core.errors import NotFound
+from carrel.hub.channels.audience import Audience, audience_of
+from carrel.hub.channels.service import Channels
+from carrel.hub.web.handler import ApiHandler
+
+INDEX_SECONDS = 30
+_END = b""
+
+
+class ChannelHandler(ApiHandler):
+    """Answers with indexes: strong ETags, 304, short lives in caches, nothing shared that not everyone may see."""
+
+    @property
+    def channels(self) -> Channels:
+        """The channels of this process."""
+        return self.hub.channels
+
+    def compute_etag(self) -> None:
+        """Leave Tornado's own digest of every body alone: validators are set with the content."""
+
+    async def namespace_id(self, name: str) -> int:
+        """Return the id of a namespace.
+
+        Raises
+        ------
+        NotFound
+        """
+        found = self.channels.namespaces.peek(name)
+        if found is None:
+            found = await self.hub.pool.compute(lambda: self.channels.namespaces.find(name))
+        if found is None:
+            raise NotFound(f"There is no namespace {name[:80]!r}.")
+        return found
+
+    async def current_version(self, namespace_id: int, protocol: str) -> int:
+        """Return the committed version of a namespace's channels."""
+        versions = self.channels.versions
+        if versions.cheap:
+            return versions.current(namespace_id, protocol)
+        return await self.hub.pool.compute(lambda: versions.current(namespace_id, protocol))
+
+    async def recent_version(self, namespace_id: int, protocol: str) -> int:
+        """Return a version at most a second old: enough to decide who may see what never changes."""
+        found = self.channels.versions.recent(namespace_id, protocol)
+        return await self.current_version(namespace_id, protocol) if found is None else found
+
+    def audience(self, namespace_id: int) -> Audience:
+        """Return which view of the namespace the caller has."""
+        return audience_of(self.principal.role_in(namespace_id))
+
+    def fresh(self, etag: str, *, seconds: int = INDEX_SECONDS, immutable: bool = False) -> bool:
+        """Set validators and lifetime, and whether the caller has this very content: then 304 is all that is sent.
+
+        Only the ETag counts: some clients fail for good on a 304 that does not carry the validators of the 200, so there
+        is one validator, on both.
+        """
+        self.set_header("Etag", etag)
+        scope = "public" if self.principal.is_anonymous else "private"
+        self.set_header("Cache-Control", f"{scope}, max-age={seconds}" + (", immutable" if immutable else ""))
+        self.add_vary("Authorization", "Cookie")
+        given = self.request.headers.get("If-None-Match")
+        if given is None or (etag not in given and given.strip() != "*"):
+            return False
+        self.set_status(304)
+        return True
+
+    def add_vary(self, *names: str) -> None:
+        """Add header names that the answer depends on."""
+        present = [name for name in self._headers.get("Vary", "").split(", ") if name]
+        self.set_header("Vary", ", ".join([*present, *(name for name in names if name not in present)]))
+
+    def send(self, data: bytes, content_type: str) -> None:
+        """Write a body that is in memory."""
+        self.set_header("Content-Type", content_type)
+        self.set_header("Content-Length", str(len(data)))
+        if self.request.method != "HEAD":
+            self.write(data)
+
+    async def send_pieces(self, size: int, pieces: Iterator[bytes], content_type: str) -> None:
+        """Write a body of *size* bytes that is read piece by piece in a thread."""
+        self.set_header("Content-Type", content_type)
+        self.set_header("Content-Length", str(size))
+        if self.request.method == "HEAD":
+            return
+        while piece := await self.hub.pool.compute(lambda: next(pieces, _END)):
+            self.write(piece)
+            await self.flush()

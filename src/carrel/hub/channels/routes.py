@@ -1,0 +1,34 @@
+"""Addresses of the channels.
+
+A label may hold slashes, so it is what stands between ``label/`` and the subdir, which is read from the right. The forms
+with the subdir at the end are what released conda makes of shard addresses when it puts a stored token into them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from carrel.hub.channels.conda.handlers import AbsentHandler, NoticesHandler, RepodataHandler, ShardHandler, ShardIndexHandler
+from carrel.hub.web.routing import Route
+
+_LABEL = "/label/{label:.+}"
+_SHARD = "{digest:[0-9a-f]+}.msgpack.zst"
+
+
+def _conda() -> Iterator[Route]:
+    for label in ("", _LABEL):
+        root = "/conda/{namespace}" + label
+        # The swapped forms first: their last component is a subdir, never a file.
+        yield Route(root + "/repodata_shards.msgpack.zst/{subdir}", ShardIndexHandler)
+        yield Route(root + "/shards/" + _SHARD + "/{subdir}", ShardHandler)
+        yield Route(root + "/" + _SHARD + "/{subdir}", ShardHandler)
+    for label in ("", _LABEL):
+        root = "/conda/{namespace}" + label
+        yield Route(root + "/{subdir}/repodata_shards.msgpack.zst", ShardIndexHandler)
+        yield Route(root + "/{subdir}/shards/" + _SHARD, ShardHandler)
+        yield Route(root + "/{subdir}/repodata.json{extension:(?:|\\.zst)}", RepodataHandler)
+        yield Route(root + "/notices.json", NoticesHandler)
+        yield Route(root + "/{subdir}/current_repodata.json{extension:.*}", AbsentHandler)
+
+
+ROUTES: tuple[Route, ...] = tuple(_conda())

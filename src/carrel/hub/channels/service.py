@@ -1,0 +1,64 @@
+"""The channels of a hub process: everything that their handlers share."""
+
+from __future__ import annotations
+
+import threading
+import time
+from pathlib import Path
+
+from sqlalchemy import select
+
+from carrel.database.engine import Database
+from carrel.hub.channels.conda.service import CondaChannels
+from carrel.hub.channels.pypi.indexes import PypiIndexes
+from carrel.hub.channels.versions import channel_versions
+from carrel.hub.namespaces.models import namespace
+
+_SECONDS = 5.0
+_MAX_NAMES = 10_000
+
+
+class NamespaceIds:
+    """Ids of namespaces by name, remembered for a few seconds."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._known: dict[str, tuple[int, float]] = {}
+        self._lock = threading.Lock()
+
+    def peek(self, name: str) -> int | None:
+        """Return the id if it is remembered; touches no database."""
+        found = self._known.get(name)
+        return found[0] if found is not None and found[1] > time.monotonic() else None
+
+    def find(self, name: str) -> int | None:
+        """Return the id, None when there is no such namespace."""
+        with self._database.read() as unit:
+            found = unit.connection.scalar(select(namespace.c.id).where(namespace.c.name == name))
+        if found is not None:
+            with self._lock:
+                if len(self._known) > _MAX_NAMES:
+                    self._known.clear()
+                self._known[name] = (found, time.monotonic() + _SECONDS)
+        return found
+
+
+class Channels:
+    """Indexes of all protocols, with the versions that keep them current.
+
+    Parameters
+    ----------
+    database : Database
+    folder : Path
+        Where whole indexes are kept; everything in it can be made again.
+    """
+
+    def __init__(self, database: Database, folder: Path) -> None:
+        self.namespaces = NamespaceIds(database)
+        self.versions = channel_versions(database)
+        self.conda = CondaChannels(database, folder / "conda")
+        self.pypi = PypiIndexes(database)
+
+    def close(self) -> None:
+        """Release what is held."""
+        self.versions.close()
