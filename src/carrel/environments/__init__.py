@@ -1,0 +1,85 @@
+"""Environments on this machine: look into them, change them so that it can be undone, capture and rebuild them.
+
+Everything here is synchronous. conda's work is done in a child process around py-rattler, PyPI's by uv; both can be killed
+at any moment, and what was there before is put back. See ``docs/decisions/0003-conda-in-a-child-process.md``.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from carrel.environments.applying import apply, restore
+    from carrel.environments.capturing import capture
+    from carrel.environments.exporting import environment_file, environment_yml
+    from carrel.environments.inspection import environment_id, find_prefix, inspect, installed
+    from carrel.environments.kernels import install_kernelspec, remove_kernelspec
+    from carrel.environments.models import (
+        Applied,
+        Change,
+        Environment,
+        Installed,
+        Notice,
+        Plan,
+        PlannedPackage,
+        Snapshot,
+        Sources,
+        Spec,
+    )
+    from carrel.environments.planning import plan
+    from carrel.environments.rebuilding import already_built, environment_folder, rebuild, sweep
+    from carrel.environments.states import snapshots
+
+__all__ = [
+    "Applied",
+    "Change",
+    "Environment",
+    "Installed",
+    "Notice",
+    "Plan",
+    "PlannedPackage",
+    "Snapshot",
+    "Sources",
+    "Spec",
+    "already_built",
+    "apply",
+    "capture",
+    "environment_file",
+    "environment_folder",
+    "environment_id",
+    "environment_yml",
+    "find_prefix",
+    "inspect",
+    "install_kernelspec",
+    "installed",
+    "plan",
+    "rebuild",
+    "remove_kernelspec",
+    "restore",
+    "snapshots",
+    "sweep",
+]
+
+_WHERE = {
+    "applying": ("apply", "restore"),
+    "capturing": ("capture",),
+    "exporting": ("environment_file", "environment_yml"),
+    "inspection": ("environment_id", "find_prefix", "inspect", "installed"),
+    "kernels": ("install_kernelspec", "remove_kernelspec"),
+    "models": ("Applied", "Change", "Environment", "Installed", "Notice", "Plan", "PlannedPackage", "Snapshot", "Sources", "Spec"),
+    "planning": ("plan",),
+    "rebuilding": ("already_built", "environment_folder", "rebuild", "sweep"),
+    "states": ("snapshots",),
+}
+_MODULES = {name: module for module, names in _WHERE.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    # loaded when first used: the conda worker imports this package and must start at once
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    value = getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+    globals()[name] = value
+    return value

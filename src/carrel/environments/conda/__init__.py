@@ -1,0 +1,1 @@
+"""The conda half of the engine: a worker process around py-rattler, and the side that talks to it."""

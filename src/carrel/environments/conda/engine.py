@@ -1,0 +1,184 @@
+"""The side of the engine that starts conda workers and turns their failures into errors."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from carrel.core.errors import (
+    BadRequest,
+    CarrelError,
+    Conflict,
+    DigestMismatch,
+    Forbidden,
+    InsufficientStorage,
+    InvalidFile,
+    NotFound,
+    Unauthenticated,
+    Unavailable,
+    Unsolvable,
+    UpstreamError,
+)
+from carrel.core.progress import CancelSignal, OnProgress, Progress
+from carrel.environments import processes
+from carrel.environments.credentials import redact, strip_url
+from carrel.environments.locations import conda_cache_folder
+from carrel.environments.models import Sources
+
+_WORKER = "carrel.environments.conda.worker"
+
+
+def solve(
+    prefix: Path,
+    *,
+    sources: Sources,
+    on_event: OnProgress,
+    cancel: CancelSignal,
+    **wishes: Any,
+) -> dict[str, Any]:
+    """Return the difference that fulfils *wishes* (see :func:`carrel.environments.conda.solving.solve`)."""
+    request = {"command": "solve", "prefix": str(prefix), "channels": list(sources.channels), **wishes}
+    result: dict[str, Any] = _call(request, sources.headers, on_event, cancel)
+    return result
+
+
+def fetch(
+    records: Sequence[Mapping[str, Any]],
+    *,
+    headers: Mapping[str, Mapping[str, str]],
+    on_event: OnProgress,
+    cancel: CancelSignal,
+    locked: bool = False,
+) -> dict[str, Any]:
+    """Bring the archives of *records* into the cache, verified; return complete records and what they contain."""
+    request = {"command": "fetch", "records": [dict(record) for record in records], "locked": locked}
+    result: dict[str, Any] = _call(request, headers, on_event, cancel)
+    return result
+
+
+def link(
+    prefix: Path,
+    records: Sequence[Mapping[str, Any]],
+    *,
+    remove: Sequence[str] = (),
+    requested: Mapping[str, Sequence[str]],
+    headers: Mapping[str, Mapping[str, str]],
+    on_event: OnProgress,
+    cancel: CancelSignal,
+) -> None:
+    """Link fetched *records* into *prefix* and take *remove* away; half-done work stays when it fails or is cancelled."""
+    request = {
+        "command": "link",
+        "prefix": str(prefix),
+        "records": [dict(record) for record in records],
+        "remove": list(remove),
+        "requested": {name: list(specs) for name, specs in requested.items()},
+    }
+    _call(request, headers, on_event, cancel)
+
+
+def _call(request: dict[str, Any], headers: Mapping[str, Mapping[str, str]], on_event: OnProgress, cancel: CancelSignal) -> Any:
+    cache = conda_cache_folder()
+    cache.mkdir(parents=True, exist_ok=True)
+    request = {**request, "cache": str(cache), "headers": {prefix: dict(values) for prefix, values in headers.items()}}
+    answer: dict[str, Any] = {}
+
+    def on_line(line: str) -> None:
+        message = json.loads(line)
+        if message["type"] == "progress":
+            on_event(Progress(message["stage"], message["done"], message["total"], message["unit"], message["message"]))
+        else:
+            answer.update(message)
+
+    finished = processes.run(
+        [sys.executable, "-P", "-m", _WORKER],
+        cancel=cancel,
+        environment={**os.environ, "PYTHONUNBUFFERED": "1"},
+        stdin=json.dumps(request) + "\n",
+        hold_stdin=True,
+        on_stdout=on_line,
+    )
+    if answer.get("type") == "result":
+        return answer["value"]
+    if answer.get("type") == "error":
+        raise _error(answer, headers)
+    tail = redact(finished.stderr[-2000:], headers).strip()
+    raise CarrelError(
+        f"The conda engine ended unexpectedly (exit code {finished.returncode}). Nothing was left half-done; try again.",
+        code="engine_crashed",
+        log=tail,
+    )
+
+
+def _error(answer: Mapping[str, Any], headers: Mapping[str, Mapping[str, str]]) -> CarrelError:
+    message = redact(str(answer["message"]), headers)
+    filename = str(answer.get("filename") or "")
+    url = strip_url(answer["url"]) if answer.get("url") else ""
+    match answer["kind"]:
+        case "unsolvable":
+            return _unsolvable(message)
+        case "protected":
+            return Conflict(message, code="protected_package", name=answer.get("name"))
+        case "digest":
+            return DigestMismatch(
+                f"{filename} is not the file that was expected: its {answer['algorithm'].upper()} digest is {answer['found']}, "
+                f"not {answer['expected']}. Nothing was changed. Do not trust this source before its owner has explained it.",
+                filename=filename,
+                expected=answer["expected"],
+                found=answer["found"],
+                url=url,
+            )
+        case "http":
+            return _http_error(int(answer["status"]), filename, url)
+        case "network":
+            what = f"{filename} could not be fetched" if filename else "A channel could not be read"
+            return UpstreamError(f"{what}: {_first_lines(message)} Nothing was changed; try again, or take the source out.", url=url)
+        case "storage":
+            return InsufficientStorage(
+                f"Not enough room in {answer['path']}: {answer['needed'] >> 20} MB are needed, {answer['free'] >> 20} MB are free.",
+                needed=answer["needed"],
+                free=answer["free"],
+            )
+        case "archive":
+            return InvalidFile(message, filename=filename)
+        case "request":
+            return BadRequest(message)
+        case "link":
+            return Unavailable(f"Linking failed: {_first_lines(message)}", code="link_failed")
+        case _:
+            return CarrelError(f"The conda engine failed: {message}", code="engine_failed")
+
+
+def _http_error(status: int, filename: str, url: str) -> CarrelError:
+    where = url or "the channel"
+    match status:
+        case 401:
+            return Unauthenticated(f"{where} wants you to sign in to fetch {filename}.", url=url)
+        case 403:
+            return Forbidden(f"{where} does not let you fetch {filename}: your token may lack the right to read.", url=url)
+        case 404 | 410:
+            return NotFound(
+                f"{filename} does not exist at {where} any more. Nothing was changed.", code="archive_gone", filename=filename, url=url
+            )
+        case _:
+            return UpstreamError(f"{where} answered {status} for {filename}. Nothing was changed; try again later.", url=url)
+
+
+def _unsolvable(message: str) -> Unsolvable:
+    tree = message.removeprefix("Cannot solve the request because of: ").strip()
+    first = tree.splitlines()[0].strip() if tree else "the request contradicts itself"
+    if first.startswith("No candidates were found for "):
+        name = first.removeprefix("No candidates were found for ").rstrip(".").removesuffix(" *")
+        detail = f"No channel has a package that matches “{name}”. Check the spelling, or add the channel that has it."
+    else:
+        detail = f"No set of packages satisfies this: {first}"
+    return Unsolvable(detail, explanation=tree)
+
+
+def _first_lines(message: str) -> str:
+    lines = [line.strip().removeprefix("Caused by: ") for line in message.splitlines() if line.strip()]
+    return "; ".join(lines[:3]).rstrip(".") + "."

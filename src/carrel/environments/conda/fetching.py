@@ -1,0 +1,270 @@
+"""Fetching archives into the package cache, verified, before anything is linked (worker side).
+
+The library can fill its cache only by installing, does not check archives that lie in local folders, and does not report
+which bytes came instead of the expected ones. So archives are fetched here, through the library's client: hashed on the
+way, refused when wrong, extracted beside the cache and moved into it. The move follows the library's layout: a folder
+``name-version-build`` and a ``.lock`` file with a revision and the SHA-256. Should another version of the library want
+another layout, it does not find the entry and fetches again by itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import json
+import os
+import re
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+import psutil
+from rattler.networking import Client
+from rattler.package_streaming import download_to_writer, extract
+
+from carrel.environments.conda.failure import Failure
+from carrel.environments.conda.network import make_client
+from carrel.environments.conda.records import from_lock, to_json
+
+Report = Callable[[str, int, int, str, str], None]
+_PARALLEL = 8
+_ATTEMPTS = 3
+_STALE_SECONDS = 24 * 3600
+_STATUS = re.compile(r"\((\d{3})\b")
+
+
+class PackageStore:
+    """The cache of extracted packages of this user."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder / "pkgs"
+        self.folder.mkdir(parents=True, exist_ok=True)
+
+    def entry(self, described: dict[str, Any]) -> Path:
+        """Return the folder of a package, present or not."""
+        return self.folder / f"{described['name']}-{described['version']}-{described['build']}"
+
+    def holds(self, described: dict[str, Any]) -> bool:
+        """Whether exactly these bytes were extracted here."""
+        entry = self.entry(described)
+        try:
+            locked = entry.with_name(entry.name + ".lock").read_bytes()
+        except OSError:
+            return False
+        return locked[8:40].hex() == described.get("sha256") and (entry / "info" / "index.json").is_file()
+
+    def sweep(self) -> None:
+        """Remove what killed extractions left behind."""
+        for path in self.folder.glob(".*"):
+            with contextlib.suppress(OSError, ValueError):
+                if path.name.startswith(".carrel-"):
+                    dead = not psutil.pid_exists(int(path.name.split("-")[1]))
+                else:
+                    dead = path.is_dir() and time.time() - path.stat().st_mtime > _STALE_SECONDS
+                if dead:
+                    _remove(path)
+
+    def place(self, extracted: Path, described: dict[str, Any]) -> None:
+        """Move an extracted package into the cache."""
+        entry = self.entry(described)
+        lock = entry.with_name(entry.name + ".lock")
+        with self.exclusive():
+            if self.holds(described):
+                _remove(extracted)
+                return
+            # same name, version and build from another channel: the old entry goes whole, never file by file
+            if entry.exists():
+                lock.unlink(missing_ok=True)
+                discarded = self.folder / f".carrel-{os.getpid()}-old-{entry.name}"
+                entry.rename(discarded)
+                _remove(discarded)
+            extracted.rename(entry)
+            temporary = self.folder / f".carrel-{os.getpid()}-{entry.name}.lock"
+            temporary.write_bytes((1).to_bytes(8, "big") + bytes.fromhex(described["sha256"]))
+            temporary.replace(lock)
+
+    @contextlib.contextmanager
+    def exclusive(self) -> Iterator[None]:
+        """Keep everyone else from linking or placing meanwhile."""
+        with self._locked(shared=False):
+            yield
+
+    @contextlib.contextmanager
+    def in_use(self) -> Iterator[None]:
+        """Keep entries from being replaced meanwhile."""
+        with self._locked(shared=True):
+            yield
+
+    @contextlib.contextmanager
+    def _locked(self, *, shared: bool) -> Iterator[None]:
+        try:
+            import fcntl
+        except ImportError:  # Windows has no shared locks; the library's own locks remain
+            yield
+            return
+        with (self.folder / ".lock-of-entries").open("a") as handle:
+            fcntl.flock(handle, fcntl.LOCK_SH if shared else fcntl.LOCK_EX)
+            yield
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
+
+
+class _Meter:
+    """Adds up bytes of all downloads and reports them, at most some twenty times a second."""
+
+    def __init__(self, total: int, report: Report) -> None:
+        self._total, self._report, self._done, self._last = total, report, 0, 0.0
+
+    def add(self, count: int) -> None:
+        self._done += count
+        if time.monotonic() - self._last > 0.05:
+            self.show()
+
+    def show(self) -> None:
+        self._last = time.monotonic()
+        self._report("download", self._done, max(self._total, self._done), "bytes", "")
+
+
+class _Sink:
+    """A file that hashes what is written to it."""
+
+    def __init__(self, path: Path, meter: _Meter) -> None:
+        self._file, self._meter = path.open("wb"), meter
+        self.sha256, self.md5, self.size = hashlib.sha256(), hashlib.md5(usedforsecurity=False), 0
+
+    def write(self, data: bytes) -> int:
+        self._file.write(data)
+        self.sha256.update(data)
+        self.md5.update(data)
+        self.size += len(data)
+        self._meter.add(len(data))
+        return len(data)
+
+    def close(self) -> None:
+        self._file.close()
+
+
+async def fetch(request: dict[str, Any], report: Report) -> dict[str, Any]:
+    """Fetch the archives of ``records`` that the cache lacks.
+
+    Returns the complete records, in order, and for each the files it will bring (as its ``paths.json`` names them).
+    ``locked`` says that the records come from a lock and are to be completed from the packages.
+    """
+    store = PackageStore(Path(request["cache"]))
+    store.sweep()
+    wanted: list[dict[str, Any]] = request["records"]
+    missing = [record for record in wanted if not store.holds(record)]
+    total = sum(record.get("size") or 0 for record in missing)
+    if missing:
+        free = shutil.disk_usage(store.folder).free
+        if free < total * 4:  # the archive and about three times as much extracted
+            raise Failure("storage", "There is not enough room in the package cache.", needed=total * 4, free=free, path=str(store.folder))
+        meter = _Meter(total, report)
+        client, limit = make_client(request.get("headers") or {}), asyncio.Semaphore(_PARALLEL)
+        with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
+            tasks = [asyncio.ensure_future(_fetch_one(record, store, client, meter, limit, pool)) for record in missing]
+            try:
+                await asyncio.gather(*tasks)
+            except BaseException:
+                for task in tasks:
+                    task.cancel()
+                await asyncio.gather(*tasks, return_exceptions=True)
+                raise
+        meter.show()
+    if request.get("locked"):
+        wanted = [to_json(from_lock(record, store.entry(record) / "info" / "index.json")) for record in wanted]
+    return {"records": wanted, "contents": [_contents(store.entry(record)) for record in wanted], "fetched": len(missing)}
+
+
+async def _fetch_one(
+    record: dict[str, Any], store: PackageStore, client: Client, meter: _Meter, limit: asyncio.Semaphore, pool: ThreadPoolExecutor
+) -> None:
+    filename = record.get("fn") or record["url"].rpartition("/")[2]
+    archive = store.folder / f".carrel-{os.getpid()}-{filename}"
+    folder = store.folder / f".carrel-{os.getpid()}-{filename}.d"
+    loop = asyncio.get_running_loop()
+    try:
+        async with limit:
+            sha256 = await _download(record, filename, archive, client, meter)
+            try:
+                await loop.run_in_executor(pool, extract, archive, folder)
+            except Exception as error:
+                raise Failure("archive", f"{filename} cannot be extracted: {error}", filename=filename) from error
+            await loop.run_in_executor(pool, store.place, folder, {**record, "sha256": sha256})
+    finally:
+        archive.unlink(missing_ok=True)
+        _remove(folder)
+
+
+async def _download(record: dict[str, Any], filename: str, archive: Path, client: Client, meter: _Meter) -> str:
+    addresses = [record["url"], *(record.get("mirrors") or [])]
+    for number, url in enumerate(addresses, start=1):
+        try:
+            return await _download_from(url, record, filename, archive, client, meter)
+        except Failure as failure:
+            # wrong bytes are told at once; an address that does not answer has others behind it
+            if failure.kind == "digest" or number == len(addresses):
+                raise
+    raise AssertionError("unreachable")
+
+
+async def _download_from(url: str, record: dict[str, Any], filename: str, archive: Path, client: Client, meter: _Meter) -> str:
+    for attempt in range(1, _ATTEMPTS + 1):
+        sink = _Sink(archive, meter)
+        try:
+            if url.startswith("file:"):
+                await asyncio.get_running_loop().run_in_executor(None, _copy, url, sink)
+            else:
+                await download_to_writer(client, url, sink)
+            break
+        except Exception as error:
+            meter.add(-sink.size)
+            status = _STATUS.search(str(error))
+            if status or attempt == _ATTEMPTS or isinstance(error, FileNotFoundError):
+                kind = "http" if status else "network"
+                code = int(status[1]) if status else 0
+                raise Failure(kind, str(error), filename=filename, url=url, status=code) from error
+            await asyncio.sleep(0.3 * attempt)
+        finally:
+            sink.close()
+    found = sink.sha256.hexdigest()
+    expected = record.get("sha256")
+    if expected and found != expected:
+        raise Failure("digest", "", filename=filename, url=url, expected=expected, found=found, algorithm="sha256")
+    if not expected and record.get("md5") and sink.md5.hexdigest() != record["md5"]:
+        raise Failure("digest", "", filename=filename, url=url, expected=record["md5"], found=sink.md5.hexdigest(), algorithm="md5")
+    return found
+
+
+def _copy(url: str, sink: _Sink) -> None:
+    path = unquote(urlsplit(url).path)
+    with Path(path.lstrip("/") if os.name == "nt" else path).open("rb") as source:
+        while chunk := source.read(1 << 20):
+            sink.write(chunk)
+
+
+def _contents(entry: Path) -> dict[str, Any]:
+    """Return what a package brings: its paths, its entry points, its size when linked."""
+    try:
+        paths = json.loads((entry / "info" / "paths.json").read_bytes())["paths"]
+    except FileNotFoundError:  # packages from before paths.json
+        paths = [{"_path": line} for line in (entry / "info" / "files").read_text().splitlines() if line]
+    scripts: list[str] = []
+    with contextlib.suppress(OSError, ValueError):
+        link = json.loads((entry / "info" / "link.json").read_bytes())
+        scripts = [point.partition("=")[0].strip() for point in link.get("noarch", {}).get("entry_points") or []]
+    return {
+        "paths": [path["_path"] for path in paths],
+        "scripts": scripts,
+        "size": sum(path.get("size_in_bytes") or 0 for path in paths),
+    }

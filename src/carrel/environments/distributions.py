@@ -1,0 +1,209 @@
+"""Reading installed Python distributions from disk (``*.dist-info``), without running the environment's Python."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+import os
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path, PurePosixPath
+from typing import Any
+from urllib.parse import unquote, urlsplit
+from urllib.request import url2pathname
+
+from carrel.environments.naming import normalize, top_level_modules
+
+_FOLDER = re.compile(r"(.+?)-([^-]+)\.(?:dist-info|egg-info)\Z")
+
+
+_PATH = re.compile(r'^"?([^",\n]+)', re.MULTILINE)
+_SIZE = re.compile(r",(\d+)\r?$", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Distribution:
+    """One installed distribution.
+
+    Attributes
+    ----------
+    path : Path
+        Its ``.dist-info`` (or ``.egg-info``).
+    installer : str
+        ``pip``, ``uv``, ``conda`` …; empty when unknown.
+    requested : bool
+    direct_url : mapping
+        PEP 610, empty when it came from an index.
+    tags : tuple of str
+        Of the wheel it was installed from.
+    requires : tuple of str
+        ``Requires-Dist``.
+    size : int
+        Bytes of its files.
+    """
+
+    path: Path
+    name: str
+    version: str
+    summary: str
+    installer: str
+    requested: bool
+    direct_url: dict[str, Any]
+    tags: tuple[str, ...]
+    requires: tuple[str, ...]
+    import_names: tuple[str, ...]
+    size: int
+
+    @property
+    def key(self) -> str:
+        """The name as PyPI compares it."""
+        return normalize(self.name)
+
+    @property
+    def site_packages(self) -> Path:
+        """The folder it is installed in."""
+        return self.path.parent
+
+    @property
+    def editable_location(self) -> str | None:
+        """Folder of the sources, when it is an editable installation."""
+        if (self.direct_url.get("dir_info") or {}).get("editable"):
+            return url_to_path(str(self.direct_url.get("url") or ""))
+        return None
+
+
+def url_to_path(url: str) -> str:
+    """Return the local path of a ``file:`` URL, or *url* itself."""
+    parts = urlsplit(url)
+    return url2pathname(unquote(parts.path)) if parts.scheme == "file" else url
+
+
+def site_packages(prefix: Path) -> list[Path]:
+    """Return the folders of *prefix* in which packages are installed, the main one first."""
+    if os.name == "nt":
+        return [folder for folder in (prefix / "Lib" / "site-packages",) if folder.is_dir()]
+    patterns = ("lib/python3.*/site-packages", "lib/python3/dist-packages", "local/lib/python3.*/dist-packages")
+    found: list[Path] = []
+    for pattern in patterns:
+        for folder in sorted(prefix.glob(pattern)):
+            # lib64 of a venv and freethreaded builds' links lead to the same folder
+            if folder.is_dir() and not any(folder.samefile(other) for other in found):
+                found.append(folder)
+    return found
+
+
+def read_distributions(prefix: Path) -> list[Distribution]:
+    """Return all distributions of *prefix*, by name. Folders without readable metadata are left out."""
+    found: list[Distribution] = []
+    for folder in site_packages(prefix):
+        with os.scandir(folder) as entries:
+            candidates = sorted(entry.path for entry in entries if entry.name.endswith((".dist-info", ".egg-info")))
+        for candidate in candidates:
+            distribution = read_distribution(Path(candidate))
+            if distribution is not None:
+                found.append(distribution)
+    return sorted(found, key=lambda distribution: distribution.key)
+
+
+def read_distribution(path: Path) -> Distribution | None:
+    """Return the distribution at *path*, or None when there is none (a half-removed folder, for instance)."""
+    record = path / "RECORD"
+    try:
+        status = (record if record.exists() else path).stat()
+    except OSError:
+        return None
+    return _read(path, status.st_mtime_ns, status.st_ino, (path / "REQUESTED").exists())
+
+
+@lru_cache(maxsize=8192)
+def _read(path: Path, _mtime_ns: int, _inode: int, requested: bool) -> Distribution | None:
+    metadata = path if path.is_file() else path / ("PKG-INFO" if path.suffix == ".egg-info" else "METADATA")
+    text = _text(metadata)
+    if not text:
+        return None
+    headers = _headers(text)
+    match = _FOLDER.match(path.name)
+    name = _first(headers, "name") or (match[1] if match else "")
+    version = _first(headers, "version") or (match[2] if match else "")
+    if not name or not version:
+        return None
+    record = _text(path / "RECORD")
+    return Distribution(
+        path=path,
+        name=name,
+        version=version,
+        summary=_first(headers, "summary"),
+        installer=_text(path / "INSTALLER").strip(),
+        requested=requested,
+        direct_url=_json(path / "direct_url.json"),
+        tags=tuple(_headers(_text(path / "WHEEL")).get("tag", ())),
+        requires=tuple(headers.get("requires-dist", ())),
+        import_names=top_level_modules(_PATH.findall(record)) or tuple(sorted(set(_text(path / "top_level.txt").split()))),
+        size=sum(map(int, _SIZE.findall(record))),
+    )
+
+
+def _headers(text: str) -> dict[str, list[str]]:
+    """Return the header fields before the first empty line. Core metadata needs none of what makes e-mail hard to parse."""
+    fields: dict[str, list[str]] = {}
+    for line in text.partition("\n\n")[0].splitlines():
+        if line[:1] in (" ", "\t"):
+            continue
+        key, separator, value = line.partition(":")
+        if separator:
+            fields.setdefault(key.lower(), []).append(value.strip())
+    return fields
+
+
+def _first(fields: dict[str, list[str]], key: str) -> str:
+    return fields.get(key, [""])[0]
+
+
+def record_rows(path: Path) -> list[list[str]]:
+    """Return the rows of the ``RECORD`` of a ``.dist-info``; empty when it has none."""
+    text = _text(path / "RECORD")
+    if '"' in text:
+        return [row for row in csv.reader(text.splitlines()) if row]
+    return [line.split(",") for line in text.splitlines() if line]
+
+
+def files_of(distribution: Distribution) -> list[Path]:
+    """Return the files that *distribution* owns (absolute); those outside of the environment's prefix are left out."""
+    base = distribution.site_packages
+    prefix = prefix_of(base)
+    files = []
+    for row in record_rows(distribution.path):
+        if PurePosixPath(row[0]).is_absolute():
+            continue
+        path = Path(os.path.normpath(base / row[0]))
+        if path.is_relative_to(prefix):
+            files.append(path)
+    return files
+
+
+def prefix_of(site_packages_folder: Path) -> Path:
+    """Return the prefix that *site_packages_folder* belongs to."""
+    return site_packages_folder.parents[1] if os.name == "nt" else site_packages_folder.parents[2]
+
+
+def record_identity(distribution: Distribution) -> str:
+    """Return a text that is the same for the same installed files: name, version and digest of RECORD without its own bookkeeping."""
+    lines = sorted(",".join(row[:2]) for row in record_rows(distribution.path) if not row[0].endswith("/REQUESTED"))
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
+
+
+def _json(path: Path) -> dict[str, Any]:
+    try:
+        data = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return data if isinstance(data, dict) else {}

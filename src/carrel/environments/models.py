@@ -1,0 +1,280 @@
+"""What the environment engine talks about: environments, what is in them, changes, plans."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+EnvironmentKind = Literal["conda", "venv", "system"]
+PackageSource = Literal["conda", "pypi"]
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """One Python (or other conda) environment on this machine.
+
+    Attributes
+    ----------
+    id : str
+        First 16 hexadecimal digits of the SHA-256 of the prefix.
+    prefix : Path
+        Absolute, symbolic links not resolved.
+    kind : {"conda", "venv", "system"}
+    name : str
+        Last part of the prefix; of its folder for a ``.venv``.
+    python_version : str
+        Empty when the environment has no Python.
+    python_executable : Path or None
+    platform : str
+        conda's name of it (``linux-64``).
+    writable : bool
+        Whether packages can be changed by this user.
+    reason_read_only : str
+        A sentence, empty when writable.
+    """
+
+    id: str
+    prefix: Path
+    kind: EnvironmentKind
+    name: str
+    python_version: str
+    python_executable: Path | None
+    platform: str
+    writable: bool
+    reason_read_only: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Installed:
+    """One package of an environment.
+
+    Attributes
+    ----------
+    name, version, build : str
+        ``build`` is empty for Python packages.
+    source : {"conda", "pypi"}
+        Which installer owns it.
+    channel : str
+        Where it came from, without credentials; may be empty.
+    requested : bool
+        Whether a person asked for it, rather than another package.
+    size : int
+        Bytes of the archive (conda) or of the files (PyPI); 0 when unknown.
+    summary : str
+    import_names : tuple of str
+        Top-level modules it provides.
+    location : str or None
+        Folder of an editable installation.
+    """
+
+    name: str
+    version: str
+    build: str
+    source: PackageSource
+    channel: str
+    requested: bool
+    size: int
+    summary: str
+    import_names: tuple[str, ...]
+    location: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """A wish for one package.
+
+    Attributes
+    ----------
+    name : str
+    version : str or None
+        ``1.2`` means exactly that version; ``>=1.2,<2`` and ``1.2.*`` are taken as they are.
+    source : {"conda", "pypi"}
+    channel : str or None
+        conda channel it must come from.
+    index : str or None
+        PyPI index it must come from.
+    """
+
+    name: str
+    version: str | None = None
+    source: PackageSource = "conda"
+    channel: str | None = None
+    index: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What a person wants to be different."""
+
+    add: tuple[Spec, ...] = ()
+    remove: tuple[str, ...] = ()
+    update: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """Where packages may come from, best first.
+
+    Attributes
+    ----------
+    channels : tuple of str
+        conda channels: URLs or names that conda knows.
+    indexes : tuple of str
+        PyPI indexes (simple API). None means that no index is asked.
+    headers : mapping of str to mapping
+        Headers to send, by URL prefix (``https://hub.example/``): how credentials travel. They are handed to child
+        processes through pipes and environment variables, never in arguments, and never kept.
+    """
+
+    channels: tuple[str, ...] = ()
+    indexes: tuple[str, ...] = ()
+    headers: Mapping[str, Mapping[str, str]] = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedPackage:
+    """One line of a plan.
+
+    Attributes
+    ----------
+    from_version, to_version : str or None
+        None on the side where the package is absent.
+    size : int
+        Bytes of the archive, 0 when unknown.
+    url, sha256 : str
+        Of the archive, without credentials; empty when unknown.
+    reason : str
+        Why: ``requested``, ``needed by pandas``, ``numba 0.61 needs numpy <2.3`` …
+    """
+
+    name: str
+    from_version: str | None
+    to_version: str | None
+    build: str
+    source: PackageSource
+    channel: str
+    size: int
+    url: str
+    sha256: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Something a person should know before going on. ``code`` is stable."""
+
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class CondaStep:
+    """The conda half of a plan: whole records (JSON) to link, names to take away, what is asked for afterwards."""
+
+    records: tuple[Mapping[str, Any], ...] = ()
+    remove: tuple[str, ...] = ()
+    requested: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def __bool__(self) -> bool:
+        """Whether there is anything to do or to note down."""
+        return bool(self.records or self.remove)
+
+
+@dataclass(frozen=True, slots=True)
+class PypiStep:
+    """The PyPI half of a plan: a lock (pylock.toml text) of what to install, names to take away, which were asked for."""
+
+    pylock: str = ""
+    install: Mapping[str, str] = field(default_factory=dict)
+    remove: tuple[str, ...] = ()
+    requested: tuple[str, ...] = ()
+
+    def __bool__(self) -> bool:
+        """Whether there is anything to do."""
+        return bool(self.install or self.remove)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What would be done, exactly.
+
+    Attributes
+    ----------
+    id : str
+    prefix : Path
+    kind : {"conda", "venv", "system"}
+    added, changed, removed : tuple of PlannedPackage
+        Surprising lines (what was not asked for) come first in ``changed`` and ``removed``.
+    download_bytes : int
+        Of archives that are not in the cache.
+    disk_bytes : int
+        Estimate of what the environment grows by.
+    warnings : tuple of Notice
+    command : str
+        A command that asks for the same, for people who prefer a terminal.
+    base_state : str
+        Digest of what the environment holds; :func:`~carrel.environments.apply` refuses a plan for another state.
+    """
+
+    id: str
+    prefix: Path
+    kind: EnvironmentKind
+    added: tuple[PlannedPackage, ...]
+    changed: tuple[PlannedPackage, ...]
+    removed: tuple[PlannedPackage, ...]
+    download_bytes: int
+    disk_bytes: int
+    warnings: tuple[Notice, ...]
+    command: str
+    base_state: str
+    conda: CondaStep = field(default_factory=CondaStep, repr=False)
+    pypi: PypiStep = field(default_factory=PypiStep, repr=False)
+    sources: Sources = field(default_factory=Sources, repr=False)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether the environment already is as wished."""
+        return not (self.added or self.changed or self.removed)
+
+    @property
+    def steps(self) -> tuple[PlannedPackage, ...]:
+        """All lines."""
+        return self.added + self.changed + self.removed
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """What was done.
+
+    Attributes
+    ----------
+    changed_import_names : tuple of str
+        Modules that a running kernel may have loaded in another version; newly added ones are not listed.
+    snapshot_id : str
+        What :func:`~carrel.environments.restore` takes to undo it; empty when nothing was to be done.
+    """
+
+    changed_import_names: tuple[str, ...]
+    snapshot_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A state that can be gone back to.
+
+    Attributes
+    ----------
+    id : str
+    created_at : str
+        RFC 3339, UTC.
+    summary : str
+        The change that was made right after it.
+    package_count : int
+    """
+
+    id: str
+    created_at: str
+    summary: str
+    package_count: int

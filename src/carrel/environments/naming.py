@@ -1,0 +1,29 @@
+"""From files to module names, and names as PyPI compares them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+_MODULE_FILE = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(?:\.[A-Za-z0-9_-]+)?\.(?:py|so|pyd)\Z")
+_IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
+
+
+def normalize(name: str) -> str:
+    """Return *name* as PyPI compares it (PEP 503)."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def top_level_modules(paths: Iterable[str]) -> tuple[str, ...]:
+    """Return the importable top-level names among *paths* (relative to site-packages)."""
+    names: set[str] = set()
+    folders: set[str] = set()
+    for path in paths:
+        first, slash, rest = path.partition("/")
+        if slash:
+            if first not in folders and rest.endswith((".py", ".so", ".pyd")) and not rest.startswith("../"):
+                folders.add(first)
+        elif match := _MODULE_FILE.match(first):
+            names.add(match[1])
+    names.update(folder for folder in folders if _IDENTIFIER.match(folder) and folder not in ("bin", "__pycache__"))
+    return tuple(sorted(names))

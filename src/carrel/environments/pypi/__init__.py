@@ -1,0 +1,1 @@
+"""The PyPI half of the engine: uv as a child process."""

@@ -1,0 +1,242 @@
+"""Running uv: never a shell, never its configuration files, never a credential in an argument.
+
+Indexes are exactly those of :class:`~carrel.environments.models.Sources`, in that order, and the first one that knows a name
+is the only one asked for it (uv's own rule), so a private name cannot be taken over by a public index.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import tempfile
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from carrel.core.errors import CarrelError, DigestMismatch, NotFound, Unauthenticated, Unavailable, Unsolvable, UpstreamError
+from carrel.core.progress import CancelSignal, OnProgress, Progress
+from carrel.environments import processes
+from carrel.environments.credentials import redact, strip_url, user_and_password
+from carrel.environments.models import Sources
+from carrel.environments.naming import normalize
+
+_HASH = re.compile(
+    r"Hash mismatch for `?([^`\n]+?)`?\s*\n.*?Expected:\s*sha256:([0-9a-f]+).*?Computed:\s*sha256:([0-9a-f]+)", re.DOTALL | re.IGNORECASE
+)
+_INTERESTING = re.compile(r"^\s*(Downloading|Downloaded|Building|Built|Prepared|Uninstalled|Installed|Resolved|[+~-]) ")
+
+
+def executable() -> Path:
+    """Return uv's executable.
+
+    Raises
+    ------
+    Unavailable
+        uv is not installed.
+    """
+    try:
+        from uv import find_uv_bin
+
+        return Path(find_uv_bin())
+    except (ImportError, FileNotFoundError) as error:
+        raise Unavailable("uv is not installed beside Carrel: reinstall Carrel with its dependencies.", code="uv_missing") from error
+
+
+def variables(sources: Sources, base: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Return the environment of a uv process: the indexes of *sources* and how to sign in to them, nothing from outside."""
+    result = {key: value for key, value in (base or os.environ).items() if not _is_foreign(key)}
+    result |= {"UV_NO_CONFIG": "1", "UV_PYTHON_DOWNLOADS": "never", "UV_KEYRING_PROVIDER": "disabled"}
+    result |= {"UV_NO_PROGRESS": "1", "NO_COLOR": "1"}
+    names = []
+    for number, url in enumerate(sources.indexes):
+        name = f"carrel{number}"
+        names.append(f"{name}={_without_user(url)}")
+        signed_in = user_and_password(url, sources.headers)
+        if signed_in:
+            result[f"UV_INDEX_CARREL{number}_USERNAME"], result[f"UV_INDEX_CARREL{number}_PASSWORD"] = signed_in
+    if names:
+        # the default index is the one asked last
+        result["UV_DEFAULT_INDEX"] = names[-1]
+        result["UV_INDEX"] = " ".join(names[:-1])
+    else:
+        result["UV_NO_INDEX"] = "1"
+    return result
+
+
+def _is_foreign(key: str) -> bool:
+    # whoever started this process may have other ideas of where packages come from; the cache is theirs to choose
+    return (key.startswith(("UV_", "PIP_")) and key not in ("UV_CACHE_DIR", "UV_NATIVE_TLS", "UV_SYSTEM_CERTS")) or key in (
+        "VIRTUAL_ENV",
+        "CONDA_PREFIX",
+        "PYTHONPATH",
+        "PYTHONHOME",
+    )
+
+
+def _without_user(url: str) -> str:
+    parts = urlsplit(url)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+
+
+def run(
+    arguments: Sequence[str | Path],
+    *,
+    sources: Sources,
+    cancel: CancelSignal,
+    on_event: OnProgress | None = None,
+    stage: str = "link",
+    directory: Path | None = None,
+) -> str:
+    """Run uv with *arguments* and return its standard output.
+
+    Raises
+    ------
+    carrel.core.errors.CarrelError
+        Its failure in words for people: unsolvable, wrong digest, unreachable index …
+    """
+
+    def on_stderr(line: str) -> None:
+        if on_event is not None and _INTERESTING.match(line):
+            on_event(Progress(stage, message=redact(line.strip(), sources.headers)))
+
+    finished = processes.run(
+        [executable(), *arguments],
+        cancel=cancel,
+        environment=variables(sources),
+        on_stderr=on_stderr,
+        directory=directory,
+    )
+    if finished.returncode != 0:
+        raise _error(redact(finished.stderr, sources.headers), [_without_user(url) for url in sources.indexes])
+    return finished.stdout
+
+
+def _error(text: str, indexes: Sequence[str]) -> CarrelError:
+    lines = [line for line in text.splitlines() if not line.startswith(("Using Python", "warning:", "Resolved"))]
+    message = "\n".join(lines).strip()
+    message = re.sub(r"^error: |^\s*(?:cause|Caused by|╰─▶|×|├─▶|│)[: ]*", "", message, flags=re.MULTILINE).strip()
+    lower = message.lower()
+    if match := _HASH.search(text):
+        name = match[1].strip()
+        return DigestMismatch(
+            f"{name} is not the file that was expected: its SHA-256 is {match[3]}, not {match[2]}. Nothing was changed. "
+            "Do not trust this source before its owner has explained it.",
+            filename=name,
+            expected=match[2],
+            found=match[3],
+        )
+    if "no solution found" in lower:
+        tree = message.partition("\n")[2].strip() or message
+        if match := re.search(r"Because (\S+) was not found in the package registry", tree):
+            where = ", ".join(strip_url(index) for index in indexes) or "no index (none is set up)"
+            return Unsolvable(f"There is no package “{match[1]}” on {where}. Check the spelling.", explanation=tree)
+        return Unsolvable(f"No set of packages satisfies this: {_sentence(tree)}", explanation=tree)
+    if "401 unauthorized" in lower or "403 forbidden" in lower:
+        return Unauthenticated(f"A package index wants you to sign in, or does not let you read: {_sentence(message)}")
+    if any(word in lower for word in ("error sending request", "failed to fetch", "connection refused", "timed out", "dns error")):
+        return UpstreamError(f"A package index could not be reached: {_sentence(message)} Nothing was changed; try again.")
+    if "no interpreter found" in lower or "no virtual environment found" in lower:
+        return NotFound(_sentence(message), code="interpreter_not_found")
+    return Unavailable(f"uv could not do this: {_sentence(message)}", code="installer_failed", log=message[-4000:])
+
+
+def _sentence(text: str) -> str:
+    joined = " ".join(line.strip() for line in text.splitlines() if line.strip())
+    return joined[:600].rstrip() + ("…" if len(joined) > 600 else "")
+
+
+def dry_run(
+    python: Path,
+    requirements: Sequence[str],
+    *,
+    upgrade: Sequence[str] = (),
+    constraints: Sequence[str] = (),
+    sources: Sources,
+    on_event: OnProgress,
+    cancel: CancelSignal,
+) -> list[tuple[str, str, str]]:
+    """Return what installing *requirements* would do: ``(name, version, "installed" | "uninstalled")``."""
+    with workspace({"requirements.txt": requirements, "constraints.txt": constraints}) as folder:
+        arguments: list[str | Path] = ["pip", "install", "--dry-run", "--output-format", "json", "--python", python]
+        arguments += ["--break-system-packages", "-r", folder / "requirements.txt", "-c", folder / "constraints.txt"]
+        for name in upgrade:
+            arguments += ["--upgrade-package", name]
+        output = run(arguments, sources=sources, cancel=cancel, on_event=on_event, stage="solve")
+    changes = json.loads(output)["changes"]
+    return [(change["name"], change["version"], change["action"]) for change in changes]
+
+
+def lock_pins(
+    python: Path,
+    pins: Mapping[str, str],
+    *,
+    sources: Sources,
+    cancel: CancelSignal,
+) -> list[dict[str, Any]]:
+    """Return the ``packages`` of a pylock.toml for exactly *pins* (name to version), files and digests included."""
+    with workspace({"requirements.in": [f"{name}=={version}" for name, version in sorted(pins.items())]}) as folder:
+        output = folder / "pylock.toml"
+        arguments: list[str | Path] = ["pip", "compile", folder / "requirements.in", "--no-deps", "--format", "pylock.toml", "-o", output]
+        run([*arguments, "--python", python, "--no-header", "--quiet"], sources=sources, cancel=cancel, stage="capture")
+        packages: list[dict[str, Any]] = tomllib.loads(output.read_text(encoding="utf-8")).get("packages", [])
+        return packages
+
+
+def install_lock(
+    python: Path,
+    pylock: str,
+    *,
+    sources: Sources,
+    on_event: OnProgress,
+    cancel: CancelSignal,
+    target: Path | None = None,
+) -> None:
+    """Install what *pylock* (pylock.toml text) says, digests enforced; with *target*, into that folder instead."""
+    with workspace({}) as folder:
+        path = folder / "pylock.toml"
+        path.write_text(pylock, encoding="utf-8")
+        arguments: list[str | Path] = ["pip", "install", "--python", python, "--no-deps", "--break-system-packages"]
+        arguments += ["--preview-features", "pylock", "-r", path]
+        if target:
+            arguments += ["--target", target]
+        try:
+            run(arguments, sources=sources, cancel=cancel, on_event=on_event, stage="download" if target else "link")
+        except DigestMismatch as error:
+            raise _name_file(error, pylock) from None
+
+
+def _name_file(error: DigestMismatch, pylock: str) -> DigestMismatch:
+    """Return *error* with the name of the file, where uv says ``name==version``."""
+    said = str(error.fields["filename"])
+    name = normalize(re.split(r"[=@ ]", said, maxsplit=1)[0])
+    for package in tomllib.loads(pylock).get("packages", []):
+        archives = [*package.get("wheels", []), package.get("sdist"), package.get("archive")]
+        for archive in archives:
+            if archive and normalize(package["name"]) == name and archive["hashes"].get("sha256") == error.fields["expected"]:
+                filename = archive.get("name") or str(archive.get("url") or archive.get("path")).rpartition("/")[2]
+                return DigestMismatch(error.detail.replace(said, filename), **{**error.fields, "filename": filename})
+    return error
+
+
+def create_venv(prefix: Path, python: Path, *, cancel: CancelSignal) -> None:
+    """Make an empty virtual environment at *prefix*."""
+    run(["venv", prefix, "--python", python, "--no-project", "--quiet"], sources=Sources(), cancel=cancel)
+
+
+def find_interpreters(*, cancel: CancelSignal) -> list[tuple[str, Path]]:
+    """Return the interpreters of this machine: ``(version, path)``, CPython only, as uv finds them."""
+    output = run(["python", "list", "--only-installed", "--output-format", "json"], sources=Sources(), cancel=cancel)
+    return [(one["version"], Path(one["path"])) for one in json.loads(output) if one.get("implementation") == "cpython"]
+
+
+@contextmanager
+def workspace(files: Mapping[str, Sequence[str]]) -> Iterator[Path]:
+    """Make a private folder with *files* (name to lines) for the time of one uv call."""
+    with tempfile.TemporaryDirectory(prefix="carrel-uv-") as name:
+        for filename, lines in files.items():
+            Path(name, filename).write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+        yield Path(name)

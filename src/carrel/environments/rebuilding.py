@@ -1,0 +1,287 @@
+"""Rebuilding an environment from its lock, byte for byte, without solving.
+
+Environments cannot be moved once built (conda packages and scripts hold their prefix), so they are built where they will
+be. What makes a folder an environment is its completion mark, written last; while it is built, a marker file beside it
+says so. A folder with a marker and no living builder is a ruin: the next :func:`rebuild` or :func:`sweep` removes it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from carrel.core import clock
+from carrel.core.errors import BadRequest, Cancelled, Conflict, InsufficientStorage, InvalidFile, Locked, NotFound, Unprocessable
+from carrel.core.progress import CancelSignal, NeverCancelled, OnProgress, Progress, ignore_progress
+from carrel.environments import conda_meta, files, inspection, locks, transactions, verifying
+from carrel.environments.applying import mark_requested
+from carrel.environments.conda import engine
+from carrel.environments.credentials import strip_url
+from carrel.environments.locations import current_platform, environments_folder
+from carrel.environments.models import Environment, PypiStep, Sources
+from carrel.environments.naming import normalize
+from carrel.environments.pypi import uv
+from carrel.formats.environment import pylock as pylock_format
+from carrel.formats.environment.lock import Lock, LockKind
+
+_MARK = "environment.json"
+
+
+def environment_folder(lock: Lock, root: Path | None = None) -> Path:
+    """Return where the environment of *lock* lives: equal locks share one folder."""
+    return (root or environments_folder()) / lock.digest[:16]
+
+
+def already_built(lock: Lock, prefix: Path) -> bool:
+    """Whether *prefix* holds exactly what *lock* says and has not been changed since it was rebuilt."""
+    mark = _mark(prefix)
+    if not mark or mark.get("digest") != lock.digest or _partial(prefix).exists() or transactions.is_interrupted(prefix):
+        return False
+    return bool(mark.get("state") == inspection.state_digest(prefix))
+
+
+def rebuild(
+    lock: Lock,
+    prefix: Path,
+    *,
+    sources: Sources | None = None,
+    replace_changed: bool = False,
+    on_event: OnProgress = ignore_progress,
+    cancel: CancelSignal | None = None,
+) -> Environment:
+    """Build the environment of *lock* at *prefix*, or return it if it is there.
+
+    Parameters
+    ----------
+    sources : Sources, optional
+        Headers for the servers in the lock; its channels are tried for archives that are gone from where they were.
+    replace_changed : bool
+        Whether an environment that was rebuilt here and changed since may be replaced.
+
+    Raises
+    ------
+    carrel.core.errors.DigestMismatch
+        An archive is not the locked one (fields ``filename``, ``expected``, ``found``); nothing is left.
+    carrel.core.errors.Unprocessable
+        The lock is for another platform (code ``other_platform``), or names packages without a digest (``incomplete_lock``).
+    carrel.core.errors.NotFound
+        No interpreter of the locked version is on this machine (code ``python_not_found``).
+    carrel.core.errors.Conflict
+        Something else is at *prefix*.
+    carrel.core.errors.Cancelled
+    """
+    cancel = cancel or NeverCancelled()
+    sources = sources or Sources()
+    prefix = inspection.absolute(prefix)
+    _check(lock)
+    with _exclusive(prefix, on_event, cancel):
+        if already_built(lock, prefix):
+            return inspection.inspect(prefix)
+        _clear(prefix, replace_changed)
+        try:
+            files.write_json(_partial(prefix), {"digest": lock.digest, "pid": os.getpid(), "since": clock.to_rfc3339(clock.now())})
+            _build(lock, prefix, sources, on_event, cancel)
+            on_event(Progress("verify", message="Starting the interpreter"))
+            names = {package.name for package in lock.conda} | {normalize(package.name) for package in lock.pypi}
+            modules = ["ipykernel"] if "ipykernel" in names else []
+            verifying.verify(prefix, modules, cancel=cancel)
+            _compare(lock, prefix)
+            state = inspection.state_digest(prefix)
+            files.write_json(
+                inspection.state_folder(prefix) / _MARK,
+                {"digest": lock.digest, "state": state, "built_at": clock.to_rfc3339(clock.now())},
+            )
+        except BaseException:
+            files.remove_tree(prefix)
+            raise
+        finally:
+            _partial(prefix).unlink(missing_ok=True)
+    return inspection.inspect(prefix)
+
+
+def sweep(root: Path | None = None) -> list[Path]:
+    """Remove ruins below *root*; return what was removed."""
+    folder = root or environments_folder()
+    removed = []
+    for marker in folder.glob(".*.partial") if folder.is_dir() else ():
+        prefix = folder / marker.name[1:].removesuffix(".partial")
+        with contextlib.suppress(Locked), locks.locked(_lock_path(prefix), prefix.name):
+            if marker.exists():
+                files.remove_tree(prefix)
+                marker.unlink(missing_ok=True)
+                removed.append(prefix)
+    return removed
+
+
+def _check(lock: Lock) -> None:
+    if lock.platform and lock.platform != current_platform():
+        raise Unprocessable(
+            f"This environment was captured on {lock.platform}; here is {current_platform()}. Its packages do not run here.",
+            code="other_platform",
+            errors=[{"field": "platform", "message": lock.platform}],
+        )
+    incomplete = [package.name for package in lock.conda if not (package.sha256 or package.md5) or not package.url]
+    incomplete += [package.name for package in lock.pypi if not package.sha256 or not package.url]
+    if incomplete:
+        raise Unprocessable(
+            f"The lock does not say exactly what these are: {', '.join(sorted(incomplete)[:8])}. Capture the environment again.",
+            code="incomplete_lock",
+            errors=[{"field": name, "message": "no digest or address"} for name in incomplete],
+        )
+    if lock.kind is LockKind.VENV and not lock.python_version:
+        raise BadRequest("The lock does not say which Python it is for.", code="incomplete_lock")
+
+
+@contextlib.contextmanager
+def _exclusive(prefix: Path, on_event: OnProgress, cancel: CancelSignal) -> Iterator[None]:
+    """Hold the builder's lock, waiting for another builder of the same environment, whose work is then shared."""
+    told = False
+    while True:
+        if cancel.is_set():
+            raise Cancelled("The work was cancelled; nothing was made.")
+        try:
+            manager = locks.locked(_lock_path(prefix), f"the environment {prefix.name}")
+            manager.__enter__()
+        except Locked:
+            if not told:
+                on_event(Progress("wait", message="Another process is building the same environment"))
+                told = True
+            time.sleep(0.2)
+            continue
+        try:
+            yield
+        finally:
+            manager.__exit__(None, None, None)
+        return
+
+
+def _clear(prefix: Path, replace_changed: bool) -> None:
+    if not prefix.exists() or (prefix.is_dir() and not any(prefix.iterdir())):
+        return
+    if _partial(prefix).exists():
+        files.remove_tree(prefix)
+        return
+    if _mark(prefix) is None:
+        raise Conflict(f"{prefix} exists and was not made here. Choose another place.", code="prefix_taken")
+    if not replace_changed:
+        message = "This environment was changed after it was rebuilt. Keep it under another name, or let it be replaced."
+        raise Conflict(message, code="environment_changed")
+    with transactions.exclusive(prefix):
+        pass
+    files.remove_tree(prefix)
+
+
+def _build(lock: Lock, prefix: Path, sources: Sources, on_event: OnProgress, cancel: CancelSignal) -> None:
+    prefix.parent.mkdir(parents=True, exist_ok=True)
+    needed, free = lock.download_bytes * 4, shutil.disk_usage(prefix.parent).free
+    if needed > free:
+        message = f"About {needed >> 20} MB are needed and {free >> 20} MB are free at {prefix.parent}."
+        raise InsufficientStorage(message, needed=needed, free=free)
+    if lock.kind is LockKind.CONDA:
+        _link_conda(lock, prefix, sources, on_event, cancel)
+    else:
+        uv.create_venv(prefix, _interpreter(lock.python_version, cancel), cancel=cancel)
+    if lock.pypi:
+        python = inspection.python_executable(prefix)
+        if python is None:
+            raise InvalidFile("The lock has Python packages but no Python.", code="incomplete_lock")
+        on_event(Progress("download", 0, sum(p.size for p in lock.pypi), "bytes", f"Fetching {len(lock.pypi)} Python packages"))
+        indexes = dict.fromkeys([*(p.index for p in lock.pypi if p.index), *sources.indexes])
+        text = pylock_format.write(replace(lock, problems=())).decode()
+        uv.install_lock(python, text, sources=replace(sources, indexes=tuple(indexes)), on_event=on_event, cancel=cancel)
+        asked = {normalize(text.partition("==")[0]) for text in lock.requested}
+        pins = {normalize(p.name): p.version for p in lock.pypi}
+        mark_requested(prefix, PypiStep(install=pins, requested=tuple(name for name in pins if name in asked)))
+
+
+def _link_conda(lock: Lock, prefix: Path, sources: Sources, on_event: OnProgress, cancel: CancelSignal) -> None:
+    wanted = [
+        {
+            "name": package.name,
+            "version": package.version,
+            "build": package.build,
+            "url": package.url,
+            "sha256": package.sha256 or None,
+            "md5": package.md5 or None,
+            "size": package.size or None,
+            "subdir": package.subdir or None,
+            "channel": package.channel or None,
+            "depends": list(package.depends),
+            "mirrors": [
+                f"{channel.rstrip('/')}/{package.subdir}/{package.filename}"
+                for channel in sources.channels
+                if "://" in channel and strip_url(channel).rstrip("/") != package.channel
+            ],
+        }
+        for package in lock.conda
+    ]
+    fetched = engine.fetch(wanted, headers=sources.headers, on_event=on_event, cancel=cancel, locked=True)
+    (prefix / "conda-meta").mkdir(parents=True)
+    names = {package.name for package in lock.conda}
+    requested = {spec.split()[0].partition("=")[0].rstrip("<>!~").lower(): (spec,) for spec in lock.requested if spec.strip()}
+    requested = {name: specs for name, specs in requested.items() if name in names}
+    engine.link(prefix, fetched["records"], requested=requested, headers={}, on_event=on_event, cancel=cancel)
+
+
+def _interpreter(version: str, cancel: CancelSignal) -> Path:
+    """Return an interpreter of this machine with the minor version of *version*, the very same version if there is one.
+
+    Raises
+    ------
+    NotFound
+    """
+    minor = version.split(".")[:2]
+    here = ".".join(map(str, sys.version_info[:3]))
+    own = Path(getattr(sys, "_base_executable", None) or sys.executable)
+    found = [(here, own), *uv.find_interpreters(cancel=cancel)]
+    fitting = [(candidate, path) for candidate, path in found if candidate.split(".")[:2] == minor]
+    if not fitting:
+        versions = ", ".join(sorted({candidate for candidate, _ in found}))
+        wanted = ".".join(minor)
+        raise NotFound(
+            f"This environment needs Python {wanted}, and this machine has {versions}. Install Python {wanted} and try again.",
+            code="python_not_found",
+            needed=version,
+            found=sorted({candidate for candidate, _ in found}),
+        )
+    return next((path for candidate, path in fitting if candidate == version), fitting[0][1])
+
+
+def _compare(lock: Lock, prefix: Path) -> None:
+    """Make sure that what is installed is what is locked, and nothing else."""
+    conda = {(r.name, r.version, r.build, r.sha256) for r in conda_meta.read_records(prefix)} if lock.conda else set()
+    wanted = {(p.name, p.version, p.build, p.sha256 or _sha256(conda, p.name)) for p in lock.conda}
+    pypi = {(d.key, d.version) for d in inspection.python_distributions(prefix)}
+    wanted_pypi = {(normalize(p.name), p.version) for p in lock.pypi}
+    different = sorted({item[0] for item in conda ^ wanted} | {item[0] for item in pypi ^ wanted_pypi})
+    if different:
+        raise InvalidFile(f"The rebuilt environment differs from the lock in: {', '.join(different[:8])}.", code="rebuild_differs")
+
+
+def _sha256(records: set[tuple[str, str, str, str]], name: str) -> str:
+    # locked by MD5 alone, which was enforced when it was fetched
+    return next((sha256 for record, _, _, sha256 in records if record == name), "")
+
+
+def _mark(prefix: Path) -> dict[str, Any] | None:
+    try:
+        found = json.loads((inspection.state_folder(prefix) / _MARK).read_bytes())
+    except (OSError, ValueError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def _partial(prefix: Path) -> Path:
+    return prefix.parent / f".{prefix.name}.partial"
+
+
+def _lock_path(prefix: Path) -> Path:
+    return prefix.parent / f".{prefix.name}.lock"
