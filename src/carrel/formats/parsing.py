@@ -72,6 +72,21 @@ def storable_json(value: Any) -> Any:
     return value
 
 
+def _check_depth(document: Any, what: str) -> None:
+    """Refuse what later code, which walks documents by recursion, could not walk from within a request."""
+    level: list[Any] = [document] if isinstance(document, (dict, list)) else []
+    for _ in range(_DEPTH):
+        if not level:
+            return
+        level = [
+            item
+            for container in level
+            for item in (container.values() if isinstance(container, dict) else container)
+            if isinstance(item, (dict, list))
+        ]
+    raise InvalidFile(f"{what} is nested too deeply.")
+
+
 def _refuse_constant(name: str) -> Any:
     raise ValueError(f"{name} is not JSON")
 
@@ -105,6 +120,7 @@ def load_json(data: bytes, what: str, *, any_text: bool = False) -> Any:
         raise InvalidFile(f"{what} is nested too deeply.") from error
     except ValueError as error:
         raise InvalidFile(f"{what} is not JSON: {error}.") from error
+    _check_depth(document, what)
     if not any_text and _ESCAPED_SURROGATE.search(data):
         try:
             json.dumps(document, ensure_ascii=False).encode()

@@ -7,7 +7,7 @@ import re
 import warnings
 from collections.abc import Iterable
 
-_MAGIC = re.compile(r"^(\s*)(?:[%!?].*|.*\?{1,2}\s*)$")
+_MAGIC = re.compile(r"^(\s*)(?:[%!?].*|[\w.]+\?{1,2}\s*)$")
 _CAPTURED = re.compile(r"^(\s*)(\w[\w, ]*=\s*)[%!].*$")
 _CELL_MAGIC_OF_PYTHON = re.compile(r"%%(?:time|timeit|capture|prun|python3?|pypy|debug|skip)\b")
 _IMPORT = re.compile(

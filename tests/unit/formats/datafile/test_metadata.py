@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+import io
+import json
+
+import pytest
+
+from carrel import formats
+from carrel.formats.datafile.metadata import media_type
+
+
+def read(filename: str, data: bytes) -> formats.FileMetadata:
+    metadata = formats.read(filename, io.BytesIO(data), kind="file", hints=formats.Hints("data", "1"))
+    json.dumps(metadata.attributes, allow_nan=False).encode()
+    return metadata
+
+
+def test_tables_show_columns_and_rows() -> None:
+    attributes = read("t.csv", b"\xef\xbb\xbfname;count;share;ok\na;1;0.5;true\nb;2;1e3;false\n;;;\n").attributes
+    assert attributes["columns"] == [
+        {"name": "name", "type": "text"},
+        {"name": "count", "type": "integer"},
+        {"name": "share", "type": "number"},
+        {"name": "ok", "type": "boolean"},
+    ]
+    assert attributes["rows"][0] == ["a", "1", "0.5", "true"]
+    assert attributes["delimiter"] == ";"
+    assert read("t.tsv", b"a\tb,c\n1\t2\n").attributes["columns"][1] == {"name": "b,c", "type": "integer"}
+
+
+def test_json_shows_its_shape() -> None:
+    assert read("a.json", b'{"x": 1, "y": []}').attributes["keys"] == ["x", "y"]
+    attributes = read("a.json", b'[{"a": 1, "b": "x"}, {"a": 2.5, "c": {"d": 1e999}}]').attributes
+    assert attributes["length"] == 2
+    assert attributes["columns"][0] == {"name": "a", "type": "number"}
+    assert read("a.jsonl", b'{"a": true}\n{"a": null}\n').attributes["columns"] == [{"name": "a", "type": "boolean"}]
+
+
+def test_large_tables_are_cut() -> None:
+    data = b",".join(b"c%d" % i for i in range(5000)) + b"\n" + (b",".join([b"x" * 300] * 5000) + b"\n") * 3
+    attributes = read("t.csv", data).attributes
+    assert len(attributes["columns"]) == 100
+    assert len(read("t.csv", b"a\n" + b"1\n" * 100_000).attributes["rows"]) == 20
+
+
+@pytest.mark.parametrize("filename", ["a.csv", "a.tsv", "a.json", "a.jsonl", "a.geojson", "a.bin", "a", "a.csv.gz", "a.ipynb"])
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"\0" * 100,
+        b"\xff\xfe",
+        b"[" * 200_000,
+        b"{",
+        b"[1e999]",
+        b"[NaN]",
+        b'"' * 1000,
+        b"a,b\n" * 50_000,
+        b"\n" * 100_000,
+        b'["\\ud800\\u0000"]',
+        b"1" * 70_000,
+    ],
+    ids=range(12),
+)
+def test_odd_content_is_never_an_error(filename: str, data: bytes) -> None:
+    assert read(filename, data).package == "data"
+
+
+@pytest.mark.parametrize(
+    ("filename", "expected"),
+    [
+        ("a.CSV", "text/csv"),
+        ("a.parquet", "application/vnd.apache.parquet"),
+        ("a.png", "image/png"),
+        ("a", "application/octet-stream"),
+        ("a.tar.gz", "application/gzip"),
+    ],
+)
+def test_media_types(filename: str, expected: str) -> None:
+    assert media_type(filename) == expected
+
+
+def test_the_package_is_named_after_the_file() -> None:
+    assert formats.read("My Data.v2.csv", io.BytesIO(b""), hints=formats.Hints(version="1")).package == "my-data"
