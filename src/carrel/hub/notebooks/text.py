@@ -7,7 +7,7 @@ from html import escape
 from typing import Any
 
 # CSI sequences (colours among them), OSC sequences (titles, hyperlinks), other escapes of one or two characters.
-_ESCAPE = re.compile(r"\x1b(?:\[([0-9;:<=>?]*)([ -/]*[@-~])|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[ -/]*[0-~]?)")
+_ESCAPE = re.compile(r"\x1b(?:\[([0-9;:<=>?]*)([ -/]*[@-~])?|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[ -/]*[0-~]?)")
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 _OVERWRITTEN = re.compile(r"[^\n]*\r(?!\n)")
 _MAX_STYLE_CHANGES = 20_000
