@@ -1,0 +1,81 @@
+"""The bytes of indexes that clients cache: a change here makes every client fetch everything again."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgpack
+import pytest
+import zstandard
+
+from carrel.formats.conda import index as conda_index
+from carrel.formats.pypi import index as pypi_index
+
+GOLDEN = Path(__file__).parent / "indexes"
+
+RECORD = {
+    "build": "py_0",
+    "build_number": 0,
+    "constrains": [],
+    "depends": ["python >=3.9"],
+    "indexed_timestamp": 1_767_225_600_000,
+    "license": "BSD-3-Clause",
+    "md5": "0123456789abcdef" * 2,
+    "name": "demo",
+    "noarch": "python",
+    "sha256": "0123456789abcdef" * 4,
+    "size": 1234,
+    "subdir": "noarch",
+    "timestamp": 1_767_225_600_000,
+    "version": "1.0",
+}
+RECORDS = {
+    "demo-1.0-py_0.tar.bz2": RECORD,
+    "demo-1.0-py_0.conda": {**RECORD, "run_exports": {"weak": ["demo >=1.0"]}},
+    "demo-2.0-py_0.conda": {**RECORD, "version": "2.0", "license": "Ünïcode"},
+}
+FILES = [
+    pypi_index.ProjectFile(
+        filename=f"demo-{version}-py3-none-any.whl",
+        version=version,
+        url=f"../../files/{'0123456789abcdef' * 4}/demo-{version}-py3-none-any.whl",
+        sha256="0123456789abcdef" * 4,
+        size=1234,
+        upload_time=datetime(2026, 1, 2, 3, 4, 5, 6, tzinfo=UTC),
+        requires_python=">=3.9,<4",
+        metadata_sha256="fedcba9876543210" * 4 if version == "1.0" else "",
+        yanked="a <reason>" if version == "2.0" else False,
+    )
+    for version in ("1.0", "2.0")
+]
+
+
+def decompressed(data: bytes) -> bytes:
+    return zstandard.ZstdDecompressor().decompress(data)
+
+
+# What zstd makes of the same bytes may change with its version; what it holds may not.
+PRODUCTS = {
+    "repodata.json": lambda: conda_index.assemble_repodata("noarch", [conda_index.json_fragment(RECORDS)], removed=["demo-0.9-py_0.conda"]),
+    "shard.msgpack": lambda: decompressed(conda_index.shard(RECORDS, removed=["demo-0.9-py_0.conda"]).data),
+    "repodata_shards.msgpack": lambda: decompressed(
+        conda_index.shard_index("noarch", {"demo": bytes(range(32))}, base_url="./", created_at=datetime(2026, 1, 2, tzinfo=UTC))
+    ),
+    "project.json": lambda: pypi_index.project_json("demo", FILES),
+    "project.html": lambda: pypi_index.project_html("demo", FILES),
+    "root.json": lambda: pypi_index.root_json(["demo", "other"]),
+    "root.html": lambda: pypi_index.root_html(["demo", "other"]),
+}
+
+
+@pytest.mark.parametrize("name", PRODUCTS)
+def test_promised_bytes(name: str) -> None:
+    assert PRODUCTS[name]() == (GOLDEN / name).read_bytes()
+
+
+def test_a_shard_is_named_after_its_compressed_bytes() -> None:
+    shard = conda_index.shard(RECORDS)
+    assert shard.sha256 == hashlib.sha256(shard.data).hexdigest()
+    assert msgpack.unpackb(decompressed(shard.data))["packages"]["demo-1.0-py_0.tar.bz2"]["size"] == 1234
