@@ -284,6 +284,8 @@ class Results:
         try:
             run(command, cwd=cwd)
         except Failed as error:
+            if _ending.is_set():
+                return
             self.failed.append(title)
             say(f"  {title:<34} {time.monotonic() - began:6.1f} s  FAILED\n{error}\n")
         else:
