@@ -334,7 +334,7 @@ def whole_suite() -> tuple[int, str]:
 def command_demo(arguments: list[str]) -> int:
     """Start a hub with data and a JupyterLab that uses it."""
     setup("lab")
-    return exec_python("-m", "carrel.cli.main", "demo", *arguments)
+    return exec_python("-m", "carrel.demo", *arguments)
 
 
 def command_test(arguments: list[str]) -> int:

@@ -24,13 +24,17 @@ class HubProcess:
         More arguments of the command line, such as ``--database-url=…``.
     env : Mapping of str to str, optional
         More variables.
+    port : int, optional
+        Port to listen on, by default a free one.
     """
 
-    def __init__(self, data_dir: Path, arguments: Sequence[str] = (), env: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, data_dir: Path, arguments: Sequence[str] = (), env: Mapping[str, str] | None = None, *, port: int | None = None
+    ) -> None:
         self.data_dir = data_dir
         self.arguments = list(arguments)
         self.env = dict(env or {})
-        self.port = free_port()
+        self.port = port or free_port()
         self.log_path = data_dir.parent / f"{data_dir.name}.log"
         self._process: Process | None = None
 

@@ -62,9 +62,14 @@ class JupyterLab:
 
 @contextmanager
 def run_jupyter_lab(
-    folder: Path, *, hub_url: str | None = None, env: Mapping[str, str] | None = None, arguments: Sequence[str] = ()
+    folder: Path,
+    *,
+    hub_url: str | None = None,
+    env: Mapping[str, str] | None = None,
+    arguments: Sequence[str] = (),
+    port: int | None = None,
 ) -> Iterator[JupyterLab]:
-    """Run JupyterLab on a free port while the block runs.
+    """Run JupyterLab while the block runs.
 
     Parameters
     ----------
@@ -76,11 +81,13 @@ def run_jupyter_lab(
         More variables for the server.
     arguments : Sequence of str
         More arguments.
+    port : int, optional
+        Port to listen on, by default a free one.
     """
     profile, root = folder / "profile", folder / "root"
     root.mkdir(parents=True, exist_ok=True)
     _write_profile(profile)
-    token, port = secrets.token_hex(16), free_port()
+    token, port = secrets.token_hex(16), port or free_port()
     variables = {
         "JUPYTER_CONFIG_DIR": profile / "config",
         "JUPYTER_DATA_DIR": profile / "data",
