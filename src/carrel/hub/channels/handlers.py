@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from carrel.core.errors import NotFound
+from carrel.database.unit_of_work import UnitOfWork
 from carrel.hub.channels.audience import Audience, audience_of
 from carrel.hub.channels.service import Channels
+from carrel.hub.files.lookup import Address, Located
+from carrel.hub.packages.visibility import is_shared
 from carrel.hub.web.handler import ApiHandler
+from carrel.hub.web.streaming import etag_matches, send_blob
 
 INDEX_SECONDS = 30
 _END = b""
@@ -65,7 +69,7 @@ class ChannelHandler(ApiHandler):
         self.set_header("Cache-Control", f"{scope}, max-age={seconds}" + (", immutable" if immutable else ""))
         self.add_vary("Authorization", "Cookie")
         given = self.request.headers.get("If-None-Match")
-        if given is None or (etag not in given and given.strip() != "*"):
+        if given is None or not etag_matches(given, etag):
             return False
         self.set_status(304)
         return True
@@ -81,6 +85,28 @@ class ChannelHandler(ApiHandler):
         self.set_header("Content-Length", str(len(data)))
         if self.request.method != "HEAD":
             self.write(data)
+
+    async def locate(self, address: Address, find: Callable[[UnitOfWork], tuple[Located, ...]], filename: str) -> Located:
+        """Return the file behind *address*, which is looked up with *find* unless it is remembered.
+
+        Raises
+        ------
+        NotFound
+        """
+        lookup = self.hub.lookup
+        found = lookup.cached(address)
+        if found is None:
+            generation = lookup.generation
+            found = await self.hub.pool.read(find)
+            lookup.remember(address, found, generation)
+        return self.hub.files.allowed(self.principal, found, filename)
+
+    async def send_file(self, item: Located, content_type: str, *, count: bool = True) -> None:
+        """Answer with the bytes of a file."""
+        shared = is_shared(item.visibility) and item.published and self.hub.settings.allow_anonymous
+        sent = await send_blob(self, item.sha256, item.size, filename=item.filename, content_type=content_type, shared=shared)
+        if sent and count:
+            self.hub.usage.downloaded(item.id)
 
     async def send_pieces(self, size: int, pieces: Iterator[bytes], content_type: str) -> None:
         """Write a body of *size* bytes that is read piece by piece in a thread."""

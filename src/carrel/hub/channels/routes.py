@@ -8,7 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from carrel.hub.channels.conda.handlers import AbsentHandler, NoticesHandler, RepodataHandler, ShardHandler, ShardIndexHandler
+from carrel.hub.channels.conda.handlers import (
+    AbsentHandler,
+    NoticesHandler,
+    PackageHandler,
+    RepodataHandler,
+    ShardHandler,
+    ShardIndexHandler,
+)
+from carrel.hub.channels.pypi.handlers import (
+    DistributionHandler,
+    LegacyUploadHandler,
+    MetadataHandler,
+    ProjectHandler,
+    RootHandler,
+    SlashHandler,
+)
 from carrel.hub.web.routing import Route
 
 _LABEL = "/label/{label:.+}"
@@ -29,6 +44,20 @@ def _conda() -> Iterator[Route]:
         yield Route(root + "/{subdir}/repodata.json{extension:(?:|\\.zst)}", RepodataHandler)
         yield Route(root + "/notices.json", NoticesHandler)
         yield Route(root + "/{subdir}/current_repodata.json{extension:.*}", AbsentHandler)
+        yield Route(root + "/{subdir}/{filename}", PackageHandler)
 
 
-ROUTES: tuple[Route, ...] = tuple(_conda())
+def _pypi() -> Iterator[Route]:
+    for label in ("", _LABEL):
+        root = "/pypi/{namespace}" + label
+        yield Route(root + "/simple/", RootHandler)
+        yield Route(root + "/{last:simple}", SlashHandler)
+        yield Route(root + "/simple/{project}/", ProjectHandler)
+        yield Route(root + "/simple/{last}", SlashHandler)
+        yield Route(root + "/files/{sha256:[0-9a-f]+}/{filename}.metadata", MetadataHandler)
+        yield Route(root + "/files/{sha256:[0-9a-f]+}/{filename}", DistributionHandler)
+        yield Route(root + "/legacy/", LegacyUploadHandler)
+        yield Route(root + "/", LegacyUploadHandler)
+
+
+ROUTES: tuple[Route, ...] = (*_conda(), *_pypi())

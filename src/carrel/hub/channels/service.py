@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import threading
 import time
+from datetime import timedelta
 from pathlib import Path
 
 from sqlalchemy import select
 
+from carrel.core.clock import now
 from carrel.database.engine import Database
+from carrel.hub.channels.conda.repository import CondaChannelRepository
 from carrel.hub.channels.conda.service import CondaChannels
 from carrel.hub.channels.pypi.indexes import PypiIndexes
+from carrel.hub.channels.repository import sweep_changes
 from carrel.hub.channels.versions import channel_versions
 from carrel.hub.namespaces.models import namespace
 
 _SECONDS = 5.0
+_KEPT = timedelta(days=7)
 _MAX_NAMES = 10_000
 
 
@@ -54,10 +59,21 @@ class Channels:
     """
 
     def __init__(self, database: Database, folder: Path) -> None:
+        self._database = database
         self.namespaces = NamespaceIds(database)
         self.versions = channel_versions(database)
         self.conda = CondaChannels(database, folder / "conda")
         self.pypi = PypiIndexes(database)
+
+    def sweep(self) -> int:
+        """Remove shards and records of changes that nobody needs any more; return how many rows.
+
+        Clients hold an index for a while and fetch its shards later, so those are kept for a week after the last index
+        that named them.
+        """
+        before = now() - _KEPT
+        with self._database.write() as unit:
+            return CondaChannelRepository(unit.connection).sweep_content(before) + sweep_changes(unit.connection, before)
 
     def close(self) -> None:
         """Release what is held."""

@@ -13,6 +13,7 @@ from carrel.core.scopes import Scope
 from carrel.hub.channels.conda.assembly import WholeIndex, pieces
 from carrel.hub.channels.conda.indexes import ChannelRef, ShardIndex
 from carrel.hub.channels.conda.maintenance import PROTOCOL
+from carrel.hub.channels.files import conda_address, find_conda
 from carrel.hub.channels.flights import SingleFlight
 from carrel.hub.channels.handlers import ChannelHandler
 from carrel.hub.web.endpoint import endpoint
@@ -20,6 +21,7 @@ from carrel.hub.web.endpoint import endpoint
 ZSTD = "application/zstd"
 JSON = "application/json"
 MSGPACK_ZSTD = "application/x-msgpack-zst"
+OCTETS = "application/octet-stream"
 SHARD_SECONDS = 365 * 86400
 _NOTICES_SECONDS = 600
 
@@ -126,6 +128,20 @@ class RepodataHandler(CondaHandler):
 
     async def _open(self, whole: WholeIndex, compressed: bool) -> tuple[int, Iterator[bytes]]:
         return await self.hub.pool.compute(lambda: pieces(Path(whole.path), decompressed=not compressed))
+
+
+class PackageHandler(CondaHandler):
+    """``<subdir>/<file>``: a package, under any label: a lock file outlives the label that it was made with."""
+
+    @endpoint(summary="Download a conda package", scope=Scope.PACKAGE_READ, anonymous=True, media_type=OCTETS)
+    async def get(self, namespace: str, subdir: str, filename: str, label: str = "main") -> None:
+        """Return the package; ``Range`` and ``If-None-Match`` are answered."""
+        if not is_subdir(subdir):
+            raise NotFound(f"{subdir[:80]!r} is no platform of a conda channel.")
+        item = await self.locate(
+            conda_address(namespace, subdir, filename), lambda uow: find_conda(uow, namespace, subdir, filename), filename
+        )
+        await self.send_file(item, OCTETS)
 
 
 class AbsentHandler(CondaHandler):
