@@ -11,9 +11,11 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import IO, Any, BinaryIO, cast
 
 import zstandard
+from conda_package_streaming.package_streaming import tar_generator
 
 from carrel.core.errors import InvalidFile, TooLarge
 from carrel.core.units import format_bytes
@@ -24,6 +26,9 @@ _ZIP_DIRECTORY_BYTES = 16 * 1024 * 1024
 _NAME_LENGTH = 4096
 # The largest window that zstd's own levels use (22: 128 MiB); a frame may ask for more, and for that much memory.
 _ZSTD_WINDOW = 1 << 27
+_EXTENDED = frozenset({tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE, tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK})
+_EXTENDED_BYTES = 8192
+_SEARCH_BYTES = 1 << 30
 
 
 @contextmanager
@@ -71,6 +76,27 @@ def check_member_name(name: str) -> str:
     if "\0" in name or "\\" in name or name.startswith("/") or name[1:2] == ":" or ".." in name.split("/"):
         raise InvalidFile(f"The archive holds {shown(name)}, a name that leads out of it. Build the file again with a current tool.")
     return name
+
+
+class _TarInfo(tarfile.TarInfo):
+    """Members whose extended headers are small.
+
+    tarfile reads these headers whole, and before Python 3.11.10 and 3.12.6 searches them in a time that grows with the
+    square of their length.
+    """
+
+    @classmethod
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> _TarInfo:
+        member = super().frombuf(buf, encoding, errors)
+        if member.type in _EXTENDED and member.size > _EXTENDED_BYTES:
+            raise InvalidFile(f"The archive holds an extended header of {member.size} bytes; at most {_EXTENDED_BYTES} are allowed.")
+        return member
+
+
+def tar_members(stream: Any) -> Iterator[tuple[tarfile.TarFile, tarfile.TarInfo]]:
+    """Yield the members of the tar *stream* in order; read each before asking for the next."""
+    members: Iterator[tuple[tarfile.TarFile, tarfile.TarInfo]] = tar_generator(stream, tarfile_open=partial(tarfile.open, tarinfo=_TarInfo))
+    return members
 
 
 class BoundedReader(io.RawIOBase):
@@ -177,11 +203,15 @@ def read_tar_member(archive: tarfile.TarFile, member: tarfile.TarInfo, filename:
     return data
 
 
-def source_size(source: BinaryIO) -> int:
-    """Return the size of *source* in bytes and leave it at position 0."""
+def search_limit(source: BinaryIO, limits: Limits) -> int:
+    """Return how many bytes *source* may expand to while something small is looked for in it.
+
+    What is passed over is not kept, so this bounds time, not memory: in proportion to what was uploaded, up to 1 GiB.
+    *source* is left at position 0.
+    """
     size = source.seek(0, io.SEEK_END)
     source.seek(0)
-    return size
+    return max(limits.expanded_bytes, min(20 * size, _SEARCH_BYTES))
 
 
 def _reason(error: Exception) -> str:

@@ -12,8 +12,6 @@ import zipfile
 from collections.abc import Iterator, Mapping
 from typing import Any, BinaryIO, cast
 
-from conda_package_streaming.package_streaming import tar_generator
-
 from carrel.core.errors import InvalidFile, MetadataMismatch, TooLarge
 from carrel.core.kinds import Kind
 from carrel.core.names import is_subdir
@@ -24,8 +22,9 @@ from carrel.formats.archives import (
     open_zip,
     read_tar_member,
     read_zip_member,
+    search_limit,
     shown,
-    source_size,
+    tar_members,
     zstd_reader,
 )
 from carrel.formats.base import FileMetadata, Hints, Limits
@@ -41,6 +40,7 @@ _SITE_PACKAGES = re.compile(r"(?:lib/python\d+\.\d+t?/|Lib/)?site-packages/(.+)\
 _WANTED = frozenset(f"info/{name}.json" for name in ("index", "about", "run_exports", "paths", "link"))
 _PATHS_BYTES = 16 * 1024 * 1024
 _INDEX_BYTES = 1024 * 1024
+_SNIFFED_BYTES = 64 * 1024 * 1024  # expanded; bzip2 takes about two seconds for it
 _LARGEST_INTEGER = 2**53 - 1  # what every JSON reader keeps exactly
 _RUN_EXPORTS = ("weak", "strong", "weak_constrains", "strong_constrains", "noarch")
 # What people read about a package. The rest of about.json describes the machine that built it: environment variables, its packages.
@@ -61,10 +61,9 @@ class CondaFormat:
         """Whether a ``.tar.bz2`` holds ``info/index.json``; without *source*, whether the name is enough of a guess."""
         if filename.endswith(".conda") or source is None:
             return True
-        limit = max(1 << 24, 20 * source_size(source))
         try:
             with damaged_is_invalid(filename):
-                for _, member in tar_generator(bz2_reader(source, limit, filename)):
+                for _, member in tar_members(bz2_reader(source, _SNIFFED_BYTES, filename)):
                     if member.name.removeprefix("./") == "info/index.json":
                         return True
         except (InvalidFile, TooLarge):
@@ -90,6 +89,7 @@ class CondaFormat:
                 found=filename,
             )
         about = _about(parts.get("info/about.json"))
+        description = about.pop("description", "")  # long; kept once
         run_exports = _run_exports(parts.get("info/run_exports.json"))
         paths, has_prefix = _paths(parts.get("info/paths.json"))
         entry_points = _entry_points(parts.get("info/link.json"))
@@ -105,7 +105,7 @@ class CondaFormat:
             filename=filename,
             subdir=index["subdir"],
             summary=about.get("summary", ""),
-            description=about.get("description", ""),
+            description=description,
             license=about.get("license", "") or index.get("license") or "",
             home_page=about.get("home", ""),
             attributes={
@@ -165,16 +165,14 @@ def _read_conda(source: BinaryIO, filename: str, limits: Limits) -> dict[str, by
         if expect_mapping(form, "metadata.json").get("conda_pkg_format_version") != 2:
             raise InvalidFile("metadata.json does not say conda_pkg_format_version 2, the only version of .conda there is.")
         with damaged_is_invalid(filename), archive.open(members[f"info-{stem}.tar.zst"]) as stream:
-            tar = tar_generator(zstd_reader(stream, limits.expanded_bytes, f"The info part of {shown(filename)}"))
+            tar = tar_members(zstd_reader(stream, limits.expanded_bytes, f"The info part of {shown(filename)}"))
             return _collect(tar, filename, limits, whole=True)
 
 
 def _read_tar_bz2(source: BinaryIO, filename: str, limits: Limits) -> dict[str, bytes]:
-    # Old packages have info/ at the end. What is skipped on the way is never kept, so the bound is one of time:
-    # in proportion to what was uploaded.
-    limit = max(limits.expanded_bytes, 20 * source_size(source))
+    limit = search_limit(source, limits)  # old packages have info/ at the end
     with damaged_is_invalid(filename):
-        tar = tar_generator(bz2_reader(source, limit, shown(filename)))
+        tar = tar_members(bz2_reader(source, limit, shown(filename)))
         return _collect(tar, filename, limits, whole=False)
 
 

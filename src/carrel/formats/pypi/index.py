@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from html import escape
 from typing import Any
 
@@ -114,6 +115,7 @@ def _versions(files: Iterable[ProjectFile]) -> list[str]:
     return sorted({file.version for file in files}, key=_version_key)
 
 
+@lru_cache(maxsize=50_000)
 def _version_key(text: str) -> tuple[int, Version | str]:
     try:
         return (1, Version(text))

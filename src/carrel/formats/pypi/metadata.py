@@ -9,7 +9,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
-from conda_package_streaming.package_streaming import tar_generator
 from packaging.metadata import RawMetadata, parse_email
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
@@ -33,8 +32,9 @@ from carrel.formats.archives import (
     open_zip,
     read_tar_member,
     read_zip_member,
+    search_limit,
     shown,
-    source_size,
+    tar_members,
 )
 from carrel.formats.base import FileMetadata, Hints, Limits
 from carrel.formats.modules import import_names
@@ -45,6 +45,7 @@ _NOT_MODULES = frozenset(
     ("setup", "conftest", "noxfile", "tasks", "test", "tests", "doc", "docs", "example", "examples", "benchmarks", "scripts", "tools")
 )
 _MOST_REQUIREMENTS = 5000
+_SNIFFED_BYTES = 256 * 1024 * 1024  # expanded; gzip takes about a second for it
 # The parts of the core metadata that are kept as JSON; the description is kept by itself.
 _KEPT = (
     "metadata_version",
@@ -91,7 +92,11 @@ class PypiFormat:
         if source is None:
             return filename.endswith(".tar.gz")
         try:
-            return _read_sdist(source, filename, Limits()).metadata is not None
+            if filename.endswith(".zip"):
+                return _read_zip_sdist(source, filename, Limits()).metadata is not None
+            with damaged_is_invalid(filename):
+                members = tar_members(gzip_reader(source, _SNIFFED_BYTES, filename))
+                return any(_ROOT_METADATA.match(member.name) for _, member in members)
         except (InvalidFile, TooLarge):
             return False
         finally:
@@ -202,11 +207,10 @@ def _read_sdist(source: BinaryIO, filename: str, limits: Limits) -> _Contents:
         return _read_zip_sdist(source, filename, limits)
     metadata: bytes | None = None
     paths: list[str] = []
-    # A part of what was uploaded decides how long the search may take; nothing but PKG-INFO is kept.
-    limit = max(limits.expanded_bytes, 20 * source_size(source))
     try:
         with damaged_is_invalid(filename):
-            for count, (archive, member) in enumerate(tar_generator(gzip_reader(source, limit, shown(filename))), start=1):
+            members = tar_members(gzip_reader(source, search_limit(source, limits), shown(filename)))
+            for count, (archive, member) in enumerate(members, start=1):
                 if count > limits.archive_members:
                     raise TooLarge(f"{shown(filename)} has too many members.", limit=limits.archive_members)
                 if member.issym() or member.islnk():

@@ -54,7 +54,7 @@ def test_everything_that_is_read(fmt: str) -> None:
     assert metadata.attributes["index"]["depends"] == ["python >=3.9"]
     assert metadata.attributes["run_exports"] == {"weak": ["demo >=1.2"]}
     assert metadata.attributes["entry_points"] == ["demo = demo:main"]
-    assert "env_vars" not in metadata.attributes["about"]
+    assert set(metadata.attributes["about"]) == {"summary", "home", "license"}
     assert metadata.import_names == ("demo", "extra")
     assert metadata.properties == {"build": "py_3", "subdir": "noarch", "noarch": "python"}
     json.dumps(metadata.attributes)
@@ -191,6 +191,30 @@ def test_bombs_stop_at_the_limit() -> None:
     assert len(artifact.data) < 50_000
     with pytest.raises(TooLarge):
         read(artifact)
+
+
+@pytest.mark.parametrize("header", [b"1" * 100_000, b"30 path=x\n" * 10_000])
+def test_long_extended_headers_are_refused_before_they_are_searched(header: bytes) -> None:
+    member = tarfile.TarInfo("x")
+    member.type = tarfile.XHDTYPE
+    member.size = len(header)
+    tar = (
+        member.tobuf(tarfile.USTAR_FORMAT) + header + bytes(-len(header) % 512) + pack_tar({"info/index.json": json.dumps(INDEX).encode()})
+    )
+    with pytest.raises(InvalidFile, match="extended header"):
+        read(Artifact("a-1-0.conda", pack_conda("a-1-0", tar, pack_tar({}))))
+
+
+def test_long_and_unusual_names_are_read() -> None:
+    name = "info/" + "d/" * 400 + "ü" * 50
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w", format=tarfile.PAX_FORMAT) as archive:
+        for path, data in ((name, b""), ("info/index.json", json.dumps(INDEX).encode())):
+            member = tarfile.TarInfo(path)
+            member.size = len(data)
+            member.mtime = 1.5
+            archive.addfile(member, io.BytesIO(data))
+    assert read(Artifact("a-1-0.conda", pack_conda("a-1-0", buffer.getvalue(), pack_tar({})))).package == "a"
 
 
 def test_a_bomb_of_bzip2_stops_in_proportion_to_its_size() -> None:
