@@ -7,41 +7,93 @@ import json
 import logging
 import os
 import signal
-from pathlib import Path
+import socket
+from collections.abc import Callable
 
 from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
 
+from carrel.core.access import Role
+from carrel.core.clock import now
 from carrel.database.engine import Database
-from carrel.hub.accounts.passwords import PasswordSignIn
+from carrel.database.unit_of_work import UnitOfWork
+from carrel.hub.accounts.devices import DeviceService
+from carrel.hub.accounts.passwords import AttemptLimiter, PasswordSignIn
 from carrel.hub.accounts.resolver import CredentialResolver
+from carrel.hub.accounts.service import AccountService
+from carrel.hub.channels.conda.maintenance import CondaChannelListener
+from carrel.hub.channels.pypi.maintenance import PypiChannelListener
 from carrel.hub.channels.service import Channels
 from carrel.hub.context import Hub
+from carrel.hub.files.lookup import FileLookup
+from carrel.hub.files.service import FileService
+from carrel.hub.files.small import SmallBlobs
+from carrel.hub.jobs.sweep import BlobSweep
+from carrel.hub.jobs.usage import UsageRecorder
+from carrel.hub.labels.service import LabelService
+from carrel.hub.namespaces import repository as namespaces
+from carrel.hub.namespaces.service import NamespaceService, create_namespace
+from carrel.hub.notebooks.service import NotebookService
+from carrel.hub.packages.service import PackageService
+from carrel.hub.packages.upkeep import PackageUpkeep
 from carrel.hub.pool import ServicePool
+from carrel.hub.releases.service import ReleaseService
 from carrel.hub.routes import ROUTES
-from carrel.hub.schema import metadata
+from carrel.hub.search.maintenance import SearchListener
 from carrel.hub.search.service import SearchService
 from carrel.hub.settings import HubSettings
+from carrel.hub.tokens.service import TokenService
 from carrel.hub.web.handler import UnknownAddressHandler
 from carrel.hub.web.logs import log_request
 from carrel.hub.web.routing import HubApplication, check_declarations
+from carrel.storage import BlobStore
 
 _log = logging.getLogger("carrel.hub")
 
 MAX_JSON_BYTES = 2 * 1024 * 1024
+FLUSH_SECONDS = 5
+SWEEP_SECONDS = 3600
+# What is running when the hub is asked to stop gets this long.
+STOP_SECONDS = 20
 
 
-def build_hub(settings: HubSettings, database: Database) -> Hub:
+def build_hub(settings: HubSettings, database: Database, blobs: BlobStore) -> Hub:
     """Wire the services of a hub."""
+    usage = UsageRecorder(database)
+    resolver = CredentialResolver(database, settings.credential_cache_seconds, usage.token_used)
+    lookup = FileLookup()
+    upkeep = PackageUpkeep((CondaChannelListener(), PypiChannelListener(), SearchListener(), lookup))
+    labels = LabelService()
+    packages = PackageService(upkeep)
+    tokens = TokenService(resolver.forget)
     return Hub(
         settings=settings,
         database=database,
+        blobs=blobs,
         pool=ServicePool(database),
-        resolver=CredentialResolver(database, settings.credential_cache_seconds, lambda _token: None),
+        resolver=resolver,
         passwords=PasswordSignIn(database),
-        channels=Channels(database, settings.data_dir / "indexes"),
+        registrations=AttemptLimiter(60, 3600),
+        accounts=AccountService(settings, create_namespace, _add_owner, resolver.forget),
+        devices=DeviceService(settings, tokens),
+        tokens=tokens,
+        namespaces=NamespaceService(resolver.forget),
+        packages=packages,
+        releases=ReleaseService(packages, labels, upkeep),
+        files=FileService(settings, blobs, packages, labels, upkeep, lookup),
+        labels=labels,
+        notebooks=NotebookService(blobs),
         search=SearchService(),
+        channels=Channels(database, settings.data_dir / "indexes"),
+        lookup=lookup,
+        small_blobs=SmallBlobs(),
+        usage=usage,
+        sweep=BlobSweep(database, blobs, settings.sweep_grace_seconds, settings.temp_grace_seconds),
     )
+
+
+def _add_owner(uow: UnitOfWork, namespace_id: int, user_id: int) -> None:
+    namespaces.insert_membership(uow, namespace_id, user_id, Role.OWNER, now())
 
 
 def build_application(hub: Hub) -> HubApplication:
@@ -50,6 +102,7 @@ def build_application(hub: Hub) -> HubApplication:
     return HubApplication(
         [route.spec() for route in ROUTES],
         hub=hub,
+        routes=ROUTES,
         log_function=log_request,
         default_handler_class=UnknownAddressHandler,
         xsrf_cookie_version=2,
@@ -59,27 +112,73 @@ def build_application(hub: Hub) -> HubApplication:
 
 async def serve(hub: Hub, address: str, port: int, *, trust_proxy: bool) -> None:
     """Serve until SIGINT or SIGTERM, then finish what is running."""
-    metadata.create_all(hub.database.engine)
-    application = build_application(hub)
-    server = HTTPServer(application, xheaders=trust_proxy, max_body_size=MAX_JSON_BYTES)
+    server = HTTPServer(
+        build_application(hub),
+        xheaders=trust_proxy,
+        max_body_size=MAX_JSON_BYTES,
+        max_buffer_size=8 * 1024 * 1024,
+        chunk_size=256 * 1024,
+        idle_connection_timeout=120,
+    )
     sockets = bind_sockets(port, address)
     server.add_sockets(sockets)
-    actual = sockets[0].getsockname()[1]
-    shown = f"[{address}]" if ":" in address else address
-    url = f"http://{shown or '127.0.0.1'}:{actual}"
-    _announce(hub.settings.data_dir / "hub.json", url)
+    tasks = [
+        asyncio.ensure_future(_repeat(FLUSH_SECONDS, hub.usage.flush)),
+        asyncio.ensure_future(_repeat(SWEEP_SECONDS, lambda: _housekeeping(hub), at_once=hub.sweep.temporary)),
+    ]
+    _announce(hub, _address_of(sockets[0], address))
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stopping.set)
     await stopping.wait()
+    _log.info("stopping")
     server.stop()
-    await asyncio.wait_for(server.close_all_connections(), 10)
+    for task in tasks:
+        task.cancel()
+    await _drain(hub, server)
+    await loop.run_in_executor(None, hub.usage.flush)
     hub.pool.shutdown()
+    hub.channels.close()
     hub.database.dispose()
+    (hub.settings.data_dir / "hub.json").unlink(missing_ok=True)
 
 
-def _announce(path: Path, url: str) -> None:
+async def _drain(hub: Hub, server: HTTPServer) -> None:
+    """Let running requests end; idle connections are closed then."""
+    deadline = asyncio.get_running_loop().time() + STOP_SECONDS
+    while hub.active and asyncio.get_running_loop().time() < deadline:  # noqa: ASYNC110 - a set has no event
+        await asyncio.sleep(0.05)
+    try:
+        await asyncio.wait_for(server.close_all_connections(), 5)
+    except TimeoutError:
+        _log.warning("some connections did not close")
+
+
+async def _repeat(seconds: float, work: Callable[[], object], at_once: Callable[[], object] | None = None) -> None:
+    loop = asyncio.get_running_loop()
+    following = at_once
+    while True:
+        if following is not None:
+            try:
+                await loop.run_in_executor(None, following)
+            except Exception:
+                _log.exception("background work failed")
+        following = work
+        await asyncio.sleep(seconds)
+
+
+def _housekeeping(hub: Hub) -> None:
+    hub.sweep.run()
+
+
+def _address_of(bound: socket.socket, address: str) -> str:
+    host = address if address not in ("", "0.0.0.0", "::") else "127.0.0.1"  # noqa: S104 - shown, not bound
+    return f"http://{f'[{host}]' if ':' in host else host}:{bound.getsockname()[1]}"
+
+
+def _announce(hub: Hub, url: str) -> None:
+    path = hub.settings.data_dir / "hub.json"
     temporary = path.with_suffix(".tmp")
     temporary.write_text(json.dumps({"url": url, "pid": os.getpid()}))
     temporary.replace(path)

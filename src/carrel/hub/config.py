@@ -15,6 +15,7 @@ from traitlets.config import Application, Config
 
 from carrel.database.engine import Database
 from carrel.hub.settings import HubSettings
+from carrel.storage import BlobStore, open_store
 
 ENVIRONMENT_PREFIX = "CARREL_HUB_"
 
@@ -63,7 +64,11 @@ class HubConfig(Application):
             "temp_grace_seconds presigned_downloads accel_prefix"
         ).split()
     } | {"log-level": "Application.log_level"}
-    flags: dict[Any, Any] = {}
+    flags: dict[Any, Any] = {}  # noqa: RUF012 - as traitlets has it
+
+    def run(self) -> int:
+        """Do the command's work and return its exit code."""
+        raise NotImplementedError
 
     def initialize(self, argv: list[str] | None = None) -> None:
         """Read command line, environment and config file."""
@@ -107,6 +112,10 @@ class HubConfig(Application):
     def open_database(self) -> Database:
         """Return the database that is configured."""
         return Database(self.database_url or f"sqlite:///{self.folder / 'hub.db'}")
+
+    def open_blobs(self) -> BlobStore:
+        """Return the blob store that is configured."""
+        return open_store(self.blob_store_url or self.folder / "files", self.folder / "uploads")
 
 
 def _environment() -> Config:

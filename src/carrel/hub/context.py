@@ -2,15 +2,32 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import weakref
+from collections.abc import MutableSet
+from dataclasses import dataclass, field
+from typing import Any
 
 from carrel.database.engine import Database
-from carrel.hub.accounts.passwords import PasswordSignIn
+from carrel.hub.accounts.devices import DeviceService
+from carrel.hub.accounts.passwords import AttemptLimiter, PasswordSignIn
 from carrel.hub.accounts.resolver import CredentialResolver
+from carrel.hub.accounts.service import AccountService
 from carrel.hub.channels.service import Channels
+from carrel.hub.files.lookup import FileLookup
+from carrel.hub.files.service import FileService
+from carrel.hub.files.small import SmallBlobs
+from carrel.hub.jobs.sweep import BlobSweep
+from carrel.hub.jobs.usage import UsageRecorder
+from carrel.hub.labels.service import LabelService
+from carrel.hub.namespaces.service import NamespaceService
+from carrel.hub.notebooks.service import NotebookService
+from carrel.hub.packages.service import PackageService
 from carrel.hub.pool import ServicePool
+from carrel.hub.releases.service import ReleaseService
 from carrel.hub.search.service import SearchService
 from carrel.hub.settings import HubSettings
+from carrel.hub.tokens.service import TokenService
+from carrel.storage import BlobStore
 
 
 @dataclass(slots=True)
@@ -21,20 +38,47 @@ class Hub:
     ----------
     settings : HubSettings
     database : Database
+    blobs : BlobStore
     pool : ServicePool
         Where services run.
     resolver : CredentialResolver
         Tokens and sessions.
     passwords : PasswordSignIn
+    registrations : AttemptLimiter
+        Brake on new accounts and device sign-ins per address.
+    accounts, devices, tokens, namespaces, packages, releases, files, labels, notebooks, search
+        Services, one per feature.
     channels : Channels
         Indexes that conda and PyPI clients read.
-    search : SearchService
+    lookup : FileLookup
+        Download addresses, remembered.
+    small_blobs : SmallBlobs
+    usage : UsageRecorder
+    sweep : BlobSweep
+    active : set
+        Handlers of requests that are not answered yet.
     """
 
     settings: HubSettings
     database: Database
+    blobs: BlobStore
     pool: ServicePool
     resolver: CredentialResolver
     passwords: PasswordSignIn
-    channels: Channels
+    registrations: AttemptLimiter
+    accounts: AccountService
+    devices: DeviceService
+    tokens: TokenService
+    namespaces: NamespaceService
+    packages: PackageService
+    releases: ReleaseService
+    files: FileService
+    labels: LabelService
+    notebooks: NotebookService
     search: SearchService
+    channels: Channels
+    lookup: FileLookup
+    small_blobs: SmallBlobs
+    usage: UsageRecorder
+    sweep: BlobSweep
+    active: MutableSet[Any] = field(default_factory=weakref.WeakSet)

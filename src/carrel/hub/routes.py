@@ -2,15 +2,60 @@
 
 from __future__ import annotations
 
+from carrel.hub.accounts.handlers import DeviceCodeHandler, DeviceTokenHandler, UserHandler, UsersHandler
 from carrel.hub.channels.routes import ROUTES as CHANNELS
+from carrel.hub.files.handlers import ContentHandler, FileHandler, FileLabelsHandler, UploadHandler
+from carrel.hub.labels.handlers import LabelsHandler
+from carrel.hub.namespaces.handlers import MemberHandler, MembersHandler, NamespaceHandler, OrganizationsHandler
+from carrel.hub.packages.handlers import PackageHandler, PackagesHandler
+from carrel.hub.pages.routes import NAMESPACE_PAGES, PAGES
+from carrel.hub.releases.handlers import PublishHandler, ReleaseHandler, ReleasesHandler
 from carrel.hub.search.handlers import ImportsHandler, SearchHandler
-from carrel.hub.server.handlers import ServerHandler
+from carrel.hub.server.handlers import HealthHandler, OpenApiHandler, ServerHandler
+from carrel.hub.tokens.handlers import CurrentTokenHandler, TokenHandler, TokensHandler
 from carrel.hub.urls import API
+from carrel.hub.web.handler import UnknownAddressHandler
 from carrel.hub.web.routing import Route
 
 SERVER = (
     Route(API, ServerHandler),
     Route(f"{API}/", ServerHandler),
+    Route(f"{API}/health", HealthHandler),
+    Route(f"{API}/openapi.json", OpenApiHandler),
+)
+
+ACCOUNTS = (
+    Route(f"{API}/user", UserHandler),
+    Route(f"{API}/users", UsersHandler),
+    Route(f"{API}/device/code", DeviceCodeHandler),
+    Route(f"{API}/device/token", DeviceTokenHandler),
+    Route(f"{API}/tokens", TokensHandler),
+    Route(f"{API}/tokens/current", CurrentTokenHandler),
+    Route(f"{API}/tokens/{{token}}", TokenHandler),
+)
+
+NAMESPACES = (
+    Route(f"{API}/organizations", OrganizationsHandler),
+    Route(f"{API}/organizations/{{organization}}/members", MembersHandler),
+    Route(f"{API}/organizations/{{organization}}/members/{{user}}", MemberHandler),
+    Route(f"{API}/namespaces/{{namespace}}", NamespaceHandler),
+    Route(f"{API}/namespaces/{{namespace}}/packages", PackagesHandler),
+    Route(f"{API}/namespaces/{{namespace}}/labels", LabelsHandler),
+    Route(f"{API}/namespaces/{{namespace}}/files/{{filename}}", UploadHandler),
+)
+
+_PACKAGE = f"{API}/packages/{{namespace}}/{{package}}"
+_RELEASE = f"{_PACKAGE}/releases/{{version}}"
+_FILE = f"{_RELEASE}/files/{{filename}}"
+
+PACKAGES = (
+    Route(_PACKAGE, PackageHandler),
+    Route(f"{_PACKAGE}/releases", ReleasesHandler),
+    Route(_RELEASE, ReleaseHandler),
+    Route(f"{_RELEASE}/publish", PublishHandler),
+    Route(_FILE, FileHandler),
+    Route(f"{_FILE}/content", ContentHandler),
+    Route(f"{_FILE}/labels", FileLabelsHandler),
 )
 
 SEARCH = (
@@ -18,4 +63,9 @@ SEARCH = (
     Route(f"{API}/imports", ImportsHandler),
 )
 
-ROUTES: tuple[Route, ...] = (*SERVER, *SEARCH, *CHANNELS,)
+# So that no unknown address of a protocol is taken for a page of a namespace.
+REST = (Route("/{area:(?:api|conda|pypi|cran|t)}{path:(?:/.*)?}", UnknownAddressHandler),)
+
+API_ROUTES: tuple[Route, ...] = (*SERVER, *ACCOUNTS, *NAMESPACES, *PACKAGES, *SEARCH)
+
+ROUTES: tuple[Route, ...] = (*API_ROUTES, *CHANNELS, *PAGES, *REST, *NAMESPACE_PAGES)

@@ -15,6 +15,7 @@ package = Table(
     Column("name", String(128), nullable=False),
     Column("name_key", String(128), nullable=False),  # lowercase: conda tells python-abi from python_abi
     Column("canonical_name", String(128), nullable=False),  # PEP 503, what PyPI clients ask for
+    Column("display_name", String(200), nullable=False, server_default=""),  # empty: the name
     Column("kinds", Json, nullable=False),  # sorted list of the kinds of its published files
     Column("summary", Text, nullable=False, server_default=""),
     Column("description", Text, nullable=False, server_default=""),
@@ -36,9 +37,15 @@ release = Table(
     Column("version", String(128), nullable=False),
     Column("state", String(16), nullable=False),  # draft, published
     Column("message", Text, nullable=False, server_default=""),
+    # What the files of this release say; the package shows that of its latest release.
+    Column("summary", Text, nullable=False, server_default=""),
+    Column("description", Text, nullable=False, server_default=""),
+    Column("license", String(500), nullable=False, server_default=""),
+    Column("home_page", String(2000), nullable=False, server_default=""),
     Column("created_at", UtcDateTime, nullable=False),
     Column("created_by", BigKey, ForeignKey("user_account.id", ondelete="SET NULL")),
     Column("published_at", UtcDateTime),
+    Column("visibility", String(16)),  # what the package becomes when this draft is published; null: stays
     UniqueConstraint("package_id", "version"),
 )
 
@@ -66,6 +73,8 @@ file = Table(
     Column("unique_key", String(700), nullable=False),
     Column("sha256", String(64), ForeignKey("blob.sha256"), nullable=False),
     Column("attributes", Json, nullable=False),
+    Column("import_names", Json, nullable=False),  # sorted list of top-level modules
+    Column("search_text", Text, nullable=False, server_default=""),  # bounded; never selected by lists
     Column("uploaded_at", UtcDateTime, nullable=False),  # also CEP 47's indexed_timestamp
     Column("uploaded_by", BigKey, ForeignKey("user_account.id", ondelete="SET NULL")),
     Column("downloads", BigInteger, nullable=False, server_default="0"),

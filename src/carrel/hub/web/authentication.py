@@ -65,7 +65,7 @@ def _from_header(header: str) -> Credential:
             if colon and user and password:
                 return Credential(Via.PASSWORD, password, user)
     raise Unauthenticated(
-        "The Authorization header is not understood. Send 'Bearer <token>', or Basic with the user name '__token__' and a token as password.",
+        "The Authorization header is not understood. Send 'Bearer <token>', or Basic with the user name '__token__' and the token.",
         code="invalid_credentials",
     )
 

@@ -47,6 +47,7 @@ class HubHandler(RequestHandler):
     def initialize(self, **_arguments: Any) -> None:
         """Find the hub; Tornado calls this first."""
         self.hub = self.application.settings["hub"]
+        self.hub.active.add(self)
 
     async def prepare(self) -> None:
         """Authenticate and authorise; raises before a streamed body is read."""
@@ -128,7 +129,16 @@ class HubHandler(RequestHandler):
             self.clear_header("Content-Type")
 
     def on_finish(self) -> None:
-        """Do nothing; subclasses count."""
+        """Count the request as answered."""
+        self.hub.active.discard(self)
+
+    def on_connection_close(self) -> None:
+        """Count the request of a client that went away as over."""
+        self.hub.active.discard(self)
+
+    def compute_etag(self) -> str | None:
+        """Make no ETag of the body: what has one sets it."""
+        return None
 
     def log_exception(self, typ: Any, value: BaseException | None, tb: Any) -> None:
         """Log unexpected failures only; expected ones are in the request log."""

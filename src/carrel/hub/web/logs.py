@@ -38,6 +38,6 @@ def configure_logging(level: int | str) -> None:
     handler.setFormatter(RedactingFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     root = logging.getLogger()
     root.handlers[:] = [handler]
-    root.setLevel(level)
+    root.setLevel(int(level) if str(level).isdigit() else level)
     for noisy in ("alembic", "asyncio", "urllib3", "botocore"):
         logging.getLogger(noisy).setLevel(logging.WARNING)

@@ -1,0 +1,79 @@
+"""The schema's history, and the ways to bring a database up to date."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, inspect
+
+from carrel.database.engine import Database
+
+_FOLDER = Path(__file__).parent
+# Held while the schema is changed, so that two processes that start on one PostgreSQL database do it once.
+_ADVISORY_LOCK = 0x63617272
+_alembic = threading.Lock()
+
+
+class SchemaError(RuntimeError):
+    """The database was made by another version of the hub; the text says what to do."""
+
+
+def configuration() -> Config:
+    """Return Alembic's configuration, which needs no file."""
+    config = Config()
+    config.set_main_option("script_location", str(_FOLDER))
+    config.set_main_option("path_separator", "os")
+    return config
+
+
+def expected_revisions() -> frozenset[str]:
+    """Return the revisions that this version of the code needs."""
+    return frozenset(ScriptDirectory.from_config(configuration()).get_heads())
+
+
+def upgrade(database: Database) -> None:
+    """Bring the schema up to date, in one transaction; an empty database gets all tables."""
+    with _alembic, database.engine.connect() as connection:
+        if database.is_sqlite:
+            connection.exec_driver_sql("PRAGMA foreign_keys=OFF")
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        else:
+            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_ADVISORY_LOCK})")
+        config = configuration()
+        config.attributes["connection"] = connection
+        command.upgrade(config, "heads")
+        connection.commit()
+        if database.is_sqlite:
+            connection.exec_driver_sql("PRAGMA foreign_keys=ON")
+
+
+def ensure_current(database: Database) -> None:
+    """Make the tables of an empty database; leave a current one alone.
+
+    Raises
+    ------
+    SchemaError
+        The schema is older than the code (or newer).
+    """
+    with database.engine.connect() as connection:
+        current = _current(connection)
+        empty = not current and not inspect(connection).has_table("namespace")
+    if empty:
+        upgrade(database)
+        return
+    expected = expected_revisions()
+    if current == expected:
+        return
+    known = {script.revision for script in ScriptDirectory.from_config(configuration()).walk_revisions()}
+    if current - known:
+        raise SchemaError("The database was made by a newer version of the hub. Install that version, or restore a backup.")
+    raise SchemaError("The database was made by an older version of the hub. Back it up, then run: carrel hub upgrade")
+
+
+def _current(connection: Connection) -> frozenset[str]:
+    return frozenset(MigrationContext.configure(connection).get_current_heads())

@@ -1,0 +1,38 @@
+"""SQL of the audit trail."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import insert
+
+from carrel.core.clock import now
+from carrel.core.tokens import redact
+from carrel.database.unit_of_work import UnitOfWork
+from carrel.hub.accounts.principal import Principal
+from carrel.hub.audit.models import audit_event
+
+
+def record(uow: UnitOfWork, principal: Principal | None, action: str, namespace_id: int | None, subject: str, detail: Any = None) -> None:
+    """Note who did what, in the same transaction; None for the administrator's command.
+
+    Parameters
+    ----------
+    action : str
+        ``<thing>.<verb>``: ``file.upload``, ``release.publish``, ``token.create`` …
+    subject : str
+        What it was done to, as a path of names.
+    detail : JSON value
+        Further facts; never secrets.
+    """
+    uow.connection.execute(
+        insert(audit_event).values(
+            at=now(),
+            actor=principal.user_name if principal is not None else "",
+            token_prefix=principal.token_prefix if principal is not None else "",
+            namespace_id=namespace_id,
+            action=action,
+            subject=redact(subject)[:700],
+            detail={} if detail is None else detail,
+        )
+    )

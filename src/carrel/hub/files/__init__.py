@@ -1,0 +1,1 @@
+"""Files: what is uploaded into releases and downloaded from them."""

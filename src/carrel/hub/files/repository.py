@@ -1,0 +1,218 @@
+"""SQL of files, blobs, companions and properties."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row, Select, Table, bindparam, delete, exists, insert, or_, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from carrel.database.unit_of_work import UnitOfWork
+from carrel.hub.accounts.models import user
+from carrel.hub.labels.models import file_label, label
+from carrel.hub.namespaces.models import namespace
+from carrel.hub.packages.models import blob, companion, file, package, property_, release
+from carrel.hub.packages.views import FileView
+
+_uploader = namespace.alias("uploader")
+
+
+def _insert(uow: UnitOfWork, table: Table) -> Any:
+    """Return the dialect's INSERT, which knows ON CONFLICT."""
+    return (sqlite.insert if uow.connection.dialect.name == "sqlite" else postgresql.insert)(table)
+
+
+def _files() -> Select[Any]:
+    return (
+        select(
+            file.c.id,
+            file.c.release_id,
+            file.c.package_id,
+            file.c.namespace_id,
+            namespace.c.name.label("namespace"),
+            package.c.name.label("package"),
+            package.c.visibility,
+            package.c.latest_version,
+            release.c.version,
+            release.c.state,
+            file.c.filename,
+            file.c.kind,
+            file.c.subdir,
+            file.c.unique_key,
+            blob.c.size,
+            file.c.sha256,
+            blob.c.md5,
+            file.c.attributes,
+            file.c.uploaded_at,
+            _uploader.c.name.label("uploaded_by"),
+            file.c.downloads,
+        )
+        .join(release, release.c.id == file.c.release_id)
+        .join(package, package.c.id == file.c.package_id)
+        .join(namespace, namespace.c.id == file.c.namespace_id)
+        .join(blob, blob.c.sha256 == file.c.sha256)
+        .join(user, user.c.id == file.c.uploaded_by, isouter=True)
+        .join(_uploader, _uploader.c.id == user.c.namespace_id, isouter=True)
+    )
+
+
+def to_view(row: Row[Any], labels: Mapping[int, tuple[str, ...]]) -> FileView:
+    """Return the view of a row of this module's queries."""
+    return FileView(
+        row.id,
+        row.release_id,
+        row.namespace,
+        row.package,
+        row.version,
+        row.filename,
+        row.kind,
+        row.subdir,
+        row.size,
+        row.sha256,
+        row.md5,
+        labels.get(row.id, ()),
+        row.attributes,
+        row.uploaded_at,
+        row.uploaded_by or "",
+        row.downloads,
+    )
+
+
+def views_of_releases(uow: UnitOfWork, release_ids: Collection[int]) -> dict[int, list[FileView]]:
+    """Return the files of some releases by release id, by subdir and name."""
+    found: dict[int, list[FileView]] = {release_id: [] for release_id in release_ids}
+    if release_ids:
+        query = _files().where(file.c.release_id.in_(release_ids)).order_by(file.c.subdir, file.c.filename)
+        rows = list(uow.connection.execute(query))
+        labels = labels_of(uow, [row.id for row in rows])
+        for row in rows:
+            found[row.release_id].append(to_view(row, labels))
+    return found
+
+
+def view(uow: UnitOfWork, file_id: int) -> FileView:
+    """Return one file."""
+    row = uow.connection.execute(_files().where(file.c.id == file_id)).one()
+    return to_view(row, labels_of(uow, [file_id]))
+
+
+def labels_of(uow: UnitOfWork, file_ids: Collection[int]) -> dict[int, tuple[str, ...]]:
+    """Return label names by file id."""
+    if not file_ids:
+        return {}
+    query = (
+        select(file_label.c.file_id, label.c.name)
+        .join(label, label.c.id == file_label.c.label_id)
+        .where(file_label.c.file_id.in_(file_ids))
+        .order_by(label.c.name)
+    )
+    found: dict[int, tuple[str, ...]] = {}
+    for row in uow.connection.execute(query):
+        found[row.file_id] = (*found.get(row.file_id, ()), row.name)
+    return found
+
+
+def in_release(uow: UnitOfWork, release_id: int, filename: str, subdir: str | None) -> list[Row[Any]]:
+    """Return the files of a release with that name: several when it exists in several subdirs and *subdir* is None."""
+    query = _files().where(file.c.release_id == release_id, file.c.filename == filename)
+    if subdir is not None:
+        query = query.where(file.c.subdir == subdir)
+    return list(uow.connection.execute(query.limit(2)))
+
+
+def by_names(uow: UnitOfWork, namespace_name: str, package_name: str, version: str, filename: str, subdir: str | None) -> list[Row[Any]]:
+    """Return files by the names in their address, whoever asks: the caller applies ``may_reach`` to each row."""
+    query = _files().where(namespace.c.name == namespace_name, package.c.name_key == package_name.lower(), file.c.filename == filename)
+    query = query.where(release.c.version == (package.c.latest_version if version == "latest" else version))
+    if subdir is not None:
+        query = query.where(file.c.subdir == subdir)
+    return list(uow.connection.execute(query.limit(2)))
+
+
+def by_key(uow: UnitOfWork, namespace_id: int, unique_key: str) -> Row[Any] | None:
+    """Return the file that holds a name in a namespace."""
+    return uow.connection.execute(_files().where(file.c.namespace_id == namespace_id, file.c.unique_key == unique_key)).one_or_none()
+
+
+def digests_of_release(uow: UnitOfWork, release_id: int) -> dict[str, str]:
+    """Return SHA-256 by file name."""
+    query = select(file.c.filename, file.c.sha256).where(file.c.release_id == release_id)
+    return {row.filename: row.sha256 for row in uow.connection.execute(query)}
+
+
+def keys_of(uow: UnitOfWork, *, release_id: int | None = None, package_id: int | None = None) -> dict[str, str]:
+    """Return SHA-256 by unique key of the published files of a release or a package."""
+    query = select(file.c.unique_key, file.c.sha256).join(release, release.c.id == file.c.release_id).where(release.c.state == "published")
+    query = query.where(file.c.release_id == release_id) if release_id is not None else query.where(file.c.package_id == package_id)
+    return {row.unique_key: row.sha256 for row in uow.connection.execute(query)}
+
+
+def kinds_of_release(uow: UnitOfWork, release_id: int) -> set[str]:
+    """Return the kinds of a release's files."""
+    return set(uow.connection.execute(select(file.c.kind).where(file.c.release_id == release_id).distinct()).scalars())
+
+
+def insert_file(uow: UnitOfWork, values: dict[str, Any]) -> int | None:
+    """Add a file and return the id; None when its name was taken meanwhile."""
+    statement = _insert(uow, file).values(**values).on_conflict_do_nothing(index_elements=["namespace_id", "unique_key"])
+    return uow.connection.execute(statement.returning(file.c.id)).scalar_one_or_none()
+
+
+def delete_file(uow: UnitOfWork, file_id: int) -> None:
+    """Remove a file's row and what hangs on it; the blob stays until the sweep."""
+    uow.connection.execute(delete(file).where(file.c.id == file_id))
+
+
+def upsert_blobs(uow: UnitOfWork, rows: Iterable[dict[str, Any]]) -> None:
+    """Add blob rows; the grace period of those that exist begins again, and no sweep takes them before the unit ends."""
+    statement = _insert(uow, blob)
+    statement = statement.on_conflict_do_update(
+        index_elements=["sha256"], set_={"created_at": statement.excluded.created_at, "md5": statement.excluded.md5}
+    )
+    # One order for everybody: two uploads of the same files cannot wait for each other.
+    uow.connection.execute(statement, sorted(rows, key=lambda row: str(row["sha256"])))
+
+
+def insert_companions(uow: UnitOfWork, file_id: int, digests: Mapping[str, str]) -> None:
+    """Add the small files beside a file, SHA-256 by suffix."""
+    if digests:
+        uow.connection.execute(insert(companion), [{"file_id": file_id, "suffix": key, "sha256": value} for key, value in digests.items()])
+
+
+def insert_properties(uow: UnitOfWork, file_id: int, properties: Mapping[str, str]) -> None:
+    """Add the values that queries need."""
+    rows = [{"file_id": file_id, "name": name[:64], "value": value[:1000]} for name, value in properties.items()]
+    if rows:
+        uow.connection.execute(insert(property_), rows)
+
+
+def add_downloads(uow: UnitOfWork, counts: Mapping[int, int]) -> None:
+    """Add to download counters."""
+    statement = update(file).where(file.c.id == bindparam("key")).values(downloads=file.c.downloads + bindparam("count"))
+    uow.connection.execute(statement, [{"key": key, "count": count} for key, count in sorted(counts.items())])
+
+
+def unreferenced(uow: UnitOfWork, before: datetime, limit: int) -> list[str]:
+    """Remove and return blob rows that nothing refers to since *before*; they stay locked until the unit ends."""
+    used = or_(
+        exists(select(file.c.id).where(file.c.sha256 == blob.c.sha256)),
+        exists(select(companion.c.file_id).where(companion.c.sha256 == blob.c.sha256)),
+    )
+    candidates = list(uow.connection.execute(select(blob.c.sha256).where(blob.c.created_at < before, ~used).limit(limit)).scalars())
+    if not candidates:
+        return []
+    statement = delete(blob).where(blob.c.sha256.in_(candidates), blob.c.created_at < before, ~used)
+    return list(uow.connection.execute(statement.returning(blob.c.sha256)).scalars())
+
+
+def unknown_blobs(uow: UnitOfWork, sha256s: Collection[str]) -> set[str]:
+    """Return those of *sha256s* that have no row."""
+    known = set(uow.connection.execute(select(blob.c.sha256).where(blob.c.sha256.in_(sha256s))).scalars())
+    return set(sha256s) - known
+
+
+def adopt_blobs(uow: UnitOfWork, rows: Iterable[dict[str, Any]]) -> None:
+    """Add rows for bytes that were found without one, so that the next sweep may take them under a lock."""
+    uow.connection.execute(_insert(uow, blob).on_conflict_do_nothing(), list(rows))

@@ -1,0 +1,180 @@
+"""SQL of packages: the visibility condition is part of every query that answers a caller."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from sqlalchemy import Row, Select, Table, delete, exists, insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from carrel.core.names import canonical_package
+from carrel.database.unit_of_work import UnitOfWork
+from carrel.hub.accounts.principal import Principal
+from carrel.hub.labels.models import file_label, label
+from carrel.hub.namespaces.models import namespace
+from carrel.hub.packages.models import file, import_name, package, release, retired_file
+from carrel.hub.packages.views import PackageView
+from carrel.hub.packages.visibility import listed_packages, reachable_packages
+
+
+def _insert(uow: UnitOfWork, table: Table) -> Any:
+    """Return the dialect's INSERT, which knows ON CONFLICT."""
+    return (sqlite.insert if uow.connection.dialect.name == "sqlite" else postgresql.insert)(table)
+
+
+def _packages() -> Select[Any]:
+    return select(package, namespace.c.name.label("namespace")).join(namespace, namespace.c.id == package.c.namespace_id)
+
+
+def to_view(row: Row[Any]) -> PackageView:
+    """Return the view of a row of :func:`find` or :func:`page`."""
+    return PackageView(
+        row.id,
+        row.namespace_id,
+        row.namespace,
+        row.name,
+        row.display_name or row.name,
+        tuple(row.kinds),
+        row.summary,
+        row.description,
+        row.license,
+        row.home_page,
+        row.visibility,
+        row.latest_version,
+        row.created_at,
+        row.updated_at,
+    )
+
+
+def find(uow: UnitOfWork, principal: Principal, namespace_name: str, name: str) -> Row[Any] | None:
+    """Return a package that *principal* may reach, with ``namespace`` by name."""
+    query = _packages().where(namespace.c.name == namespace_name, package.c.name_key == name.lower(), reachable_packages(principal))
+    return uow.connection.execute(query).one_or_none()
+
+
+def find_any(uow: UnitOfWork, namespace_id: int, name: str) -> Row[Any] | None:
+    """Return a package whoever asks: for uploads, where a taken name is taken."""
+    query = _packages().where(package.c.namespace_id == namespace_id, package.c.name_key == name.lower())
+    return uow.connection.execute(query).one_or_none()
+
+
+def find_canonical(uow: UnitOfWork, namespace_id: int, name: str) -> Row[Any] | None:
+    """Return the package that PyPI clients mean by *name*: the exact one first, then one that holds PyPI files."""
+    has_files = exists(select(file.c.id).where(file.c.package_id == package.c.id, file.c.kind == "pypi"))
+    query = (
+        _packages()
+        .where(package.c.namespace_id == namespace_id, package.c.canonical_name == canonical_package(name))
+        .where((package.c.name_key == name.lower()) | has_files)
+        .order_by(has_files.desc(), package.c.id)
+        .limit(1)
+    )
+    return uow.connection.execute(query).one_or_none()
+
+
+def page(
+    uow: UnitOfWork,
+    principal: Principal,
+    namespace_id: int,
+    *,
+    kind: str | None,
+    label_name: str | None,
+    after: str,
+    limit: int,
+) -> list[Row[Any]]:
+    """Return up to *limit* packages of a namespace that *principal* sees in lists, by name, after a name key."""
+    query = _packages().where(package.c.namespace_id == namespace_id, package.c.name_key > after, listed_packages(principal))
+    files = select(file.c.id).join(release, release.c.id == file.c.release_id).where(file.c.package_id == package.c.id)
+    files = files.where(release.c.state == "published")
+    if kind is not None:
+        query = query.where(exists(files.where(file.c.kind == kind)))
+    if label_name is not None:
+        labelled = files.join(file_label, file_label.c.file_id == file.c.id).join(label, label.c.id == file_label.c.label_id)
+        query = query.where(exists(labelled.where(label.c.name == label_name)))
+    return list(uow.connection.execute(query.order_by(package.c.name_key).limit(limit)))
+
+
+def insert_package(uow: UnitOfWork, values: dict[str, Any]) -> int | None:
+    """Add a package and return the id; None when another transaction added that name first."""
+    statement = _insert(uow, package).values(**values).on_conflict_do_nothing().returning(package.c.id)
+    return uow.connection.execute(statement).scalar_one_or_none()
+
+
+def lock(uow: UnitOfWork, package_id: int) -> None:
+    """Let no other transaction change this package before the unit ends (SQLite has one writer anyway)."""
+    uow.connection.execute(select(package.c.id).where(package.c.id == package_id).with_for_update())
+
+
+def update_package(uow: UnitOfWork, package_id: int, values: Mapping[str, Any]) -> None:
+    """Change columns of a package."""
+    uow.connection.execute(update(package).where(package.c.id == package_id).values(**values))
+
+
+def delete_package(uow: UnitOfWork, package_id: int) -> None:
+    """Remove a package with its releases and files."""
+    uow.connection.execute(delete(package).where(package.c.id == package_id))
+
+
+def published_kinds(uow: UnitOfWork, package_id: int) -> list[str]:
+    """Return the kinds of a package's published files, sorted."""
+    query = (
+        select(file.c.kind)
+        .join(release, release.c.id == file.c.release_id)
+        .where(file.c.package_id == package_id, release.c.state == "published")
+        .distinct()
+    )
+    return sorted(uow.connection.execute(query).scalars())
+
+
+def import_names_of(uow: UnitOfWork, release_id: int) -> set[str]:
+    """Return the modules that the files of a release provide."""
+    query = select(file.c.import_names).where(file.c.release_id == release_id)
+    return {name for names in uow.connection.execute(query).scalars() for name in names}
+
+
+def replace_import_names(uow: UnitOfWork, package_id: int, names: Collection[str]) -> None:
+    """Set the modules that a package provides."""
+    query = select(import_name.c.name).where(import_name.c.package_id == package_id)
+    current = set(uow.connection.execute(query).scalars())
+    wanted = {name for name in names if len(name) <= 200}
+    if gone := current - wanted:
+        uow.connection.execute(delete(import_name).where(import_name.c.package_id == package_id, import_name.c.name.in_(gone)))
+    if new := wanted - current:
+        uow.connection.execute(insert(import_name), [{"package_id": package_id, "name": name} for name in sorted(new)])
+
+
+def retire_files(uow: UnitOfWork, namespace_id: int, keys: Mapping[str, str], moment: Any) -> None:
+    """Keep removed file names taken by their bytes.
+
+    Parameters
+    ----------
+    keys : mapping of str to str
+        SHA-256 by unique key.
+    """
+    if not keys:
+        return
+    rows = [
+        {"namespace_id": namespace_id, "unique_key": key, "sha256": sha256, "retired_at": moment} for key, sha256 in sorted(keys.items())
+    ]
+    uow.connection.execute(_insert(uow, retired_file).on_conflict_do_nothing(), rows)
+
+
+def retired_digest(uow: UnitOfWork, namespace_id: int, unique_key: str) -> str | None:
+    """Return the SHA-256 that a removed file name stays taken by."""
+    query = select(retired_file.c.sha256).where(retired_file.c.namespace_id == namespace_id, retired_file.c.unique_key == unique_key)
+    return uow.connection.execute(query).scalar_one_or_none()
+
+
+def retired_keys(uow: UnitOfWork, namespace_id: int, prefix: str) -> list[str]:
+    """Return the removed file names that begin with *prefix*."""
+    query = select(retired_file.c.unique_key).where(
+        retired_file.c.namespace_id == namespace_id, retired_file.c.unique_key.startswith(prefix, autoescape=True)
+    )
+    return list(uow.connection.execute(query).scalars())
+
+
+def add_import_names(uow: UnitOfWork, package_id: int, names: Collection[str]) -> None:
+    """Add to the modules that a package provides."""
+    rows = [{"package_id": package_id, "name": name} for name in sorted(names) if len(name) <= 200]
+    if rows:
+        uow.connection.execute(_insert(uow, import_name).on_conflict_do_nothing(), rows)

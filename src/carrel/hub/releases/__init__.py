@@ -1,0 +1,1 @@
+"""Releases: the versions of a package, drafts first, then published."""

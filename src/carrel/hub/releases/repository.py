@@ -1,0 +1,91 @@
+"""SQL of releases."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Row, Select, delete, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from carrel.database.unit_of_work import UnitOfWork
+from carrel.hub.accounts.models import user
+from carrel.hub.namespaces.models import namespace
+from carrel.hub.packages.models import release
+from carrel.hub.packages.views import FileView, PackageView, ReleaseView
+
+
+def _releases(*, drafts: bool) -> Select[Any]:
+    query = (
+        select(release, namespace.c.name.label("published_by"))
+        .join(user, user.c.id == release.c.created_by, isouter=True)
+        .join(namespace, namespace.c.id == user.c.namespace_id, isouter=True)
+    )
+    return query if drafts else query.where(release.c.state == "published")
+
+
+def to_view(row: Row[Any], package: PackageView, files: Sequence[FileView]) -> ReleaseView:
+    """Return the view of a row of this module's queries."""
+    return ReleaseView(
+        row.id,
+        package.namespace,
+        package.name,
+        row.version,
+        row.state,
+        row.message,
+        row.summary,
+        row.description,
+        row.created_at,
+        row.published_at,
+        row.published_by or "",
+        tuple(files),
+    )
+
+
+def newest(uow: UnitOfWork, package_id: int, *, drafts: bool, limit: int, before: int | None) -> list[Row[Any]]:
+    """Return releases of a package, newest first, made before the release with id *before*."""
+    query = _releases(drafts=drafts).where(release.c.package_id == package_id)
+    if before is not None:
+        query = query.where(release.c.id < before)
+    return list(uow.connection.execute(query.order_by(release.c.id.desc()).limit(limit)))
+
+
+def find(uow: UnitOfWork, package_id: int, version: str, *, drafts: bool) -> Row[Any] | None:
+    """Return a release by version."""
+    return uow.connection.execute(
+        _releases(drafts=drafts).where(release.c.package_id == package_id, release.c.version == version)
+    ).one_or_none()
+
+
+def by_id(uow: UnitOfWork, release_id: int) -> Row[Any]:
+    """Return a release that exists."""
+    return uow.connection.execute(_releases(drafts=True).where(release.c.id == release_id)).one()
+
+
+def newest_published(uow: UnitOfWork, package_id: int) -> Row[Any] | None:
+    """Return the release that was published last."""
+    query = _releases(drafts=False).where(release.c.package_id == package_id)
+    return uow.connection.execute(query.order_by(release.c.published_at.desc(), release.c.id.desc()).limit(1)).one_or_none()
+
+
+def versions(uow: UnitOfWork, package_id: int, *, drafts: bool) -> list[str]:
+    """Return the versions of a package, in no order."""
+    query = select(release.c.version).where(release.c.package_id == package_id)
+    return list(uow.connection.execute(query if drafts else query.where(release.c.state == "published")).scalars())
+
+
+def insert_release(uow: UnitOfWork, values: dict[str, Any]) -> int | None:
+    """Add a release and return the id; None when the version exists."""
+    maker = sqlite.insert if uow.connection.dialect.name == "sqlite" else postgresql.insert
+    statement = maker(release).values(**values).on_conflict_do_nothing(index_elements=["package_id", "version"])
+    return uow.connection.execute(statement.returning(release.c.id)).scalar_one_or_none()
+
+
+def update_release(uow: UnitOfWork, release_id: int, values: Mapping[str, Any]) -> None:
+    """Change columns of a release."""
+    uow.connection.execute(update(release).where(release.c.id == release_id).values(**values))
+
+
+def delete_release(uow: UnitOfWork, release_id: int) -> None:
+    """Remove a release with its files."""
+    uow.connection.execute(delete(release).where(release.c.id == release_id))

@@ -1,0 +1,269 @@
+"""Bodies that do not fit into memory: receiving with flow control, sending with ranges."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from collections.abc import Callable
+from http import HTTPStatus
+from urllib.parse import quote
+
+from tornado.iostream import StreamClosedError
+from tornado.web import HTTPError
+
+from carrel.core.errors import CarrelError
+from carrel.hub.web.errors import PROBLEM_JSON, problem_of, status_of
+from carrel.hub.web.handler import ApiHandler, HubHandler
+
+# Handed to a thread at once: large enough that the hop costs nothing, small enough that memory stays flat.
+BATCH_BYTES = 1024 * 1024
+# Read and dropped after a refusal, so that a client in the middle of sending gets to see the answer.
+_DRAIN_BYTES = 64 * 1024 * 1024
+_DRAIN_SECONDS = 5.0
+_SMALL_BYTES = 64 * 1024
+_RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})\Z")
+IMMUTABLE = "max-age=31536000, immutable"
+
+
+class ReceivingHandler(ApiHandler):
+    """Receives a large body in batches. Subclasses carry Tornado's ``@stream_request_body``.
+
+    ``prepare()`` refuses before the body is read (subclasses say what in :meth:`check_request`); what arrives is given to
+    the consumer set by :meth:`receive_into`, in the pool, one batch at a time, while the next one arrives.
+    """
+
+    _consume: Callable[[bytes], None] | None = None
+    _refused = False
+    _dropped = 0
+
+    def initialize(self, **arguments: object) -> None:
+        """Start with nothing received."""
+        super().initialize(**arguments)
+        self._pending: list[bytes] = []
+        self._pending_bytes = 0
+        self._batch: asyncio.Future[None] | None = None
+
+    @property
+    def announced_size(self) -> int | None:
+        """The body's announced length in bytes, None when it comes in chunks."""
+        text = self.request.headers.get("Content-Length")
+        return int(text) if text is not None and text.isascii() and text.isdigit() else None
+
+    def receive_into(self, consume: Callable[[bytes], None], limit: int) -> None:
+        """Give the body to *consume*; it may have up to *limit* bytes."""
+        self._consume = consume
+        self.request.connection.set_max_body_size(limit)  # type: ignore[union-attr]
+
+    async def prepare(self) -> None:
+        """Authenticate, authorise, and refuse without reading the body."""
+        try:
+            await super().prepare()
+        except (CarrelError, HTTPError) as error:
+            if self.request.headers.get("Expect") == "100-continue" or self.announced_size == 0:
+                raise  # the client has sent nothing yet, or everything
+            await self._refuse(error)
+
+    async def _refuse(self, error: CarrelError | HTTPError) -> None:
+        self._refused = True
+        status = status_of(error)
+        body = json.dumps(problem_of(error, status), ensure_ascii=False).encode()
+        self.set_status(status)
+        self.error_headers(error)
+        self.set_header("Content-Type", PROBLEM_JSON)
+        self.set_header("Content-Length", str(len(body)))
+        if (self.announced_size or _DRAIN_BYTES) > BATCH_BYTES:
+            self.set_header("Connection", "close")
+            asyncio.get_running_loop().call_later(_DRAIN_SECONDS, self._close)
+        self.write(body)
+        await self.flush()
+        self.request.connection.set_max_body_size(1 << 62)  # type: ignore[union-attr]
+        setattr(self, (self.request.method or "").lower(), self._finish_refusal)
+
+    async def _finish_refusal(self, *_args: str, **_path: str) -> None:
+        if not self._finished:
+            self.finish()
+
+    def _close(self) -> None:
+        if not self._finished:
+            stream = getattr(self.request.connection, "stream", None)
+            if stream is not None:
+                stream.close()
+
+    async def data_received(self, chunk: bytes) -> None:
+        """Collect a batch; wait when the previous one is still being taken in."""
+        if self._refused or self._consume is None:
+            self._dropped += len(chunk)
+            if self._dropped > _DRAIN_BYTES:
+                self._close()
+            return
+        self._pending.append(chunk)
+        self._pending_bytes += len(chunk)
+        if self._pending_bytes >= BATCH_BYTES:
+            await self._hand_over()
+
+    async def _hand_over(self) -> None:
+        batch, self._pending, self._pending_bytes = b"".join(self._pending), [], 0
+        await self._wait_for_batch()
+        consume = self._consume
+        if consume is not None and batch:
+            self._batch = asyncio.ensure_future(self.hub.pool.compute(lambda: consume(batch)))
+
+    async def _wait_for_batch(self) -> None:
+        batch, self._batch = self._batch, None
+        if batch is None:
+            return
+        try:
+            await batch
+        except CarrelError as error:
+            self._consume = None
+            await self._refuse(error)
+
+    async def rest(self) -> bytes:
+        """Return what was not handed to the consumer yet, after it took in all before."""
+        await self._wait_for_batch()
+        batch, self._pending, self._pending_bytes = b"".join(self._pending), [], 0
+        return batch
+
+    def release(self) -> None:
+        """Free what was received so far; called once, when the client went away in the middle or an error ended the request."""
+
+    def on_connection_close(self) -> None:
+        """Release what a client that went away had sent."""
+        super().on_connection_close()
+        batch = self._batch
+        if batch is not None and not batch.done():
+            batch.add_done_callback(lambda _done: self.release())
+        else:
+            self.release()
+
+
+def disposition(filename: str) -> str:
+    """Return ``Content-Disposition: attachment`` for any file name (RFC 6266)."""
+    plain = "".join(c if c.isascii() and c.isprintable() and c not in '"\\%' else "_" for c in filename)
+    text = f'attachment; filename="{plain}"'
+    return text if plain == filename else f"{text}; filename*=UTF-8''{quote(filename, safe='')}"
+
+
+def etag_matches(header: str, etag: str) -> bool:
+    """Whether an ``If-None-Match`` header names *etag* (strong comparison is not needed for GET)."""
+    tags = [tag.strip().removeprefix("W/") for tag in header.split(",")]
+    return "*" in tags or etag in tags
+
+
+def parse_range(header: str, size: int) -> tuple[int, int] | None:
+    """Return ``(start, stop)`` of a single byte range, None when the header is to be ignored.
+
+    Raises
+    ------
+    ValueError
+        The range lies outside.
+    """
+    match = _RANGE.match(header.strip())
+    if match is None or match[0] == "bytes=-":
+        return None
+    first, last = match[1], match[2]
+    if not first:
+        if int(last) == 0 or size == 0:
+            raise ValueError("outside")
+        return max(0, size - int(last)), size
+    start = int(first)
+    stop = min(int(last) + 1, size) if last else size
+    if last and int(last) < start:
+        return None
+    if start >= size:
+        raise ValueError("outside")
+    return start, stop
+
+
+async def send_blob(
+    handler: HubHandler,
+    sha256: str,
+    size: int,
+    *,
+    filename: str,
+    content_type: str = "application/octet-stream",
+    shared: bool,
+    lasting: bool = True,
+) -> bool:
+    """Answer with the bytes of a blob: ETag, 304, HEAD, one range, the shortest way the store has.
+
+    Parameters
+    ----------
+    filename : str
+        For the browser's download.
+    shared : bool
+        Whether everybody may see it (``Cache-Control: public``) or the answer depends on the caller.
+    lasting : bool
+        Whether this address means these bytes for ever.
+
+    Returns
+    -------
+    bool
+        Whether the beginning of the bytes was sent (what counts as a download).
+    """
+    etag = f'"sha256:{sha256}"'
+    handler.set_header("Etag", etag)
+    handler.set_header("Accept-Ranges", "bytes")
+    audience = "public" if shared else "private"
+    handler.set_header("Cache-Control", f"{audience}, {IMMUTABLE if lasting else 'no-cache'}")
+    if not shared:
+        handler.set_header("Vary", "Authorization, Cookie")
+    request = handler.request
+    if (known := request.headers.get("If-None-Match")) and etag_matches(known, etag):
+        handler.set_status(HTTPStatus.NOT_MODIFIED)
+        handler.clear_header("Content-Type")
+        return False
+    handler.set_header("Content-Type", content_type)
+    handler.set_header("Content-Disposition", disposition(filename))
+    handler.set_header("Content-Security-Policy", "sandbox; default-src 'none'")
+    start, stop = 0, size
+    wanted = request.headers.get("Range")
+    if wanted and request.headers.get("If-Range") in (None, etag):
+        try:
+            found = parse_range(wanted, size)
+        except ValueError:
+            handler.set_status(HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE)
+            handler.set_header("Content-Range", f"bytes */{size}")
+            handler.clear_header("Content-Disposition")
+            return False
+        if found is not None:
+            start, stop = found
+            handler.set_status(HTTPStatus.PARTIAL_CONTENT)
+            handler.set_header("Content-Range", f"bytes {start}-{stop - 1}/{size}")
+    if request.method == "HEAD":
+        handler.set_header("Content-Length", str(stop - start))
+        return False
+    settings = handler.hub.settings
+    if settings.accel_prefix and handler.hub.blobs.local_path(sha256) is not None:
+        handler.set_status(HTTPStatus.OK)
+        handler.clear_header("Content-Range")
+        handler.set_header("X-Accel-Redirect", f"{settings.accel_prefix.rstrip('/')}/{sha256[:2]}/{sha256}")
+        return True
+    if settings.presigned_downloads and (url := handler.hub.blobs.presigned_url(sha256, filename=filename)):
+        handler.set_header("Cache-Control", "no-store")
+        handler.redirect(url, status=HTTPStatus.TEMPORARY_REDIRECT)
+        return True
+    handler.set_header("Content-Length", str(stop - start))
+    if size <= _SMALL_BYTES:
+        await _send_small(handler, sha256, start, stop)
+    else:
+        await _send_large(handler, sha256, start, stop)
+    return start == 0
+
+
+async def _send_small(handler: HubHandler, sha256: str, start: int, stop: int) -> None:
+    kept = handler.hub.small_blobs.get(sha256)
+    if kept is None:
+        kept = await handler.hub.pool.compute(lambda: b"".join(handler.hub.blobs.read(sha256)))
+        handler.hub.small_blobs.put(sha256, kept)
+    handler.write(kept[start:stop])
+
+
+async def _send_large(handler: HubHandler, sha256: str, start: int, stop: int) -> None:
+    try:
+        async for chunk in handler.hub.blobs.stream(sha256, start, stop):
+            handler.write(chunk)
+            await handler.flush()
+    except StreamClosedError:
+        return
