@@ -38,6 +38,11 @@ export const lockIcon = icon(
 
 export const warningIcon = icon('warning', '<path d="M12 3 22 20.5H2zm-1 7v5h2v-5zm0 6.5v2h2v-2z" fill-rule="evenodd"/>');
 
+export const infoIcon = icon(
+  'info',
+  '<path d="M12 2a10 10 0 1 1 0 20 10 10 0 0 1 0-20zm0 2a8 8 0 1 0 0 16 8 8 0 0 0 0-16zm-1 7h2v6h-2zm0-4h2v2h-2z" fill-rule="evenodd"/>'
+);
+
 export const tickIcon = icon('tick', '<path d="m9.5 17.6-5-5 1.5-1.5 3.5 3.5L18 6.1l1.5 1.5z"/>');
 
 export const notebookShareIcon = icon(

@@ -188,20 +188,29 @@ const open: JupyterFrontEndPlugin<void> = {
     palette?.addItem({ command: CommandIDs.openHub, category: CATEGORY, args: { isPalette: true } });
     launcher?.add({ command: CommandIDs.openHub, category: 'Other', rank: 10, args: { isLauncher: true } });
     if (router) {
+      let pending = false;
       commands.addCommand(CommandIDs.openFromURL, {
         label: trans.__('Review What a Link Names'),
         isVisible: () => false,
-        describedBy: { args: { type: 'object', properties: { search: { type: 'string' } } } },
-        execute: async args => {
-          const query = new URLSearchParams(String(args.search ?? ''));
-          const reference = parseReference(query.get('hub') ?? '');
-          query.delete('hub');
-          const rest = query.toString();
-          router.navigate(`${String(args.path ?? '')}${rest ? `?${rest}` : ''}`, { skipRouting: true });
-          if (reference) {
-            await app.restored;
-            await commands.execute(CommandIDs.openHub, { reference });
+        describedBy: NO_ARGS,
+        execute: () => {
+          if (pending) {
+            return;
           }
+          pending = true;
+          // Not awaited: the layout is restored only after every route was followed, and other routes may change the address.
+          void app.restored.then(async () => {
+            pending = false;
+            const { path, search, hash } = router.current;
+            const query = new URLSearchParams(search);
+            const reference = parseReference(query.get('hub') ?? '');
+            query.delete('hub');
+            const rest = query.toString();
+            router.navigate(`${path}${rest ? `?${rest}` : ''}${hash}`, { skipRouting: true });
+            if (reference) {
+              await commands.execute(CommandIDs.openHub, { reference });
+            }
+          });
         }
       });
       router.register({ command: CommandIDs.openFromURL, pattern: /[?&]hub=/, rank: 30 });

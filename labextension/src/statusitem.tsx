@@ -36,7 +36,7 @@ function Item(): JSX.Element | null {
     return null;
   }
   const note = jobs.running.length
-    ? trans.__('changing packages')
+    ? trans.__('working…')
     : changes.restart === 'needed'
       ? trans.__('restart needed')
       : environment.state === 'dead'

@@ -57,7 +57,7 @@ export function EnvironmentHeader(): JSX.Element {
   const count = packages.items.length || environment?.package_count || 0;
   const facts = environment
     ? [
-        environment.python_version && trans.__('Python %1', environment.python_version),
+        environment.python_version && trans.__('Python %1', shortVersion(environment.python_version)),
         kindLabel(environment.kind, trans),
         count > 0 && trans._n('%1 package', '%1 packages', count)
       ].filter(Boolean)
@@ -107,6 +107,11 @@ export function EnvironmentHeader(): JSX.Element {
       />
     </header>
   );
+}
+
+/** Major and minor number: the part packages depend on. */
+export function shortVersion(version: string): string {
+  return version.split('.').slice(0, 2).join('.');
 }
 
 function describe(environment: IEnvironment): string {

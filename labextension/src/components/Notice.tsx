@@ -1,6 +1,5 @@
-import { infoIcon } from '@jupyterlab/ui-components';
 import type { ReactNode } from 'react';
-import { warningIcon } from '../icons';
+import { infoIcon, warningIcon } from '../icons';
 
 /** A sentence that stands out: an icon and words, never colour alone. */
 export function Notice(props: { kind: 'info' | 'warning' | 'error'; children: ReactNode; testid?: string }): JSX.Element {

@@ -1,7 +1,7 @@
-import { refreshIcon } from '@jupyterlab/ui-components';
+import { closeIcon, refreshIcon } from '@jupyterlab/ui-components';
 import { useEffect } from 'react';
 import { tickIcon } from '../icons';
-import { Button } from './Button';
+import { Button, IconButton } from './Button';
 import { useCarrel, useCommands, useModel, useTrans } from './context';
 
 /** Time the "no restart needed" line stays, in milliseconds. */
@@ -35,6 +35,7 @@ export function RestartBar(): JSX.Element | null {
             new Intl.ListFormat(document.documentElement.lang || undefined).format(names.slice(0, 4))
           )}
         </span>
+        <IconButton icon={closeIcon} label={trans.__('Later')} testid="carrel-restart-later" onClick={() => changes.later()} />
         <span className="carrel-Bar-buttons">
           <Button look="primary" testid="carrel-restart" onClick={() => void environment.sessionContext?.restartKernel()}>
             {trans.__('Restart')}
@@ -44,9 +45,6 @@ export function RestartBar(): JSX.Element | null {
               {trans.__('Restart and run above')}
             </Button>
           )}
-          <Button look="quiet" testid="carrel-restart-later" onClick={() => changes.later()}>
-            {trans.__('Later')}
-          </Button>
         </span>
       </div>
     );

@@ -87,7 +87,7 @@ function Versions(props: { item: ISearchItem; actions: IResultActions; details: 
             <span className="carrel-Versions-name">{version.version}</span>
             <span className="carrel-Versions-facts">
               {version.published_at && formatDate(version.published_at)}
-              {version.size ? ` · ${formatBytes(version.size)}` : ''}
+              {version.size ? <span className="carrel-Versions-size">{formatBytes(version.size)}</span> : null}
             </span>
             {version.version === item.installed_version ? (
               <span className="carrel-muted">{trans.__('installed')}</span>
@@ -121,6 +121,7 @@ function Versions(props: { item: ISearchItem; actions: IResultActions; details: 
 function plainStart(text: string): string {
   const plain = text
     .replace(/<[^>]+>/g, ' ')
+    .replace(/^#.*$/gm, '')
     .replace(/!?\[([^\]]*)\]\([^)]*\)/g, '$1')
     .replace(/[#*`=]+/g, '')
     .replace(/\s+/g, ' ')

@@ -28,8 +28,8 @@ export function ThisNotebook(): JSX.Element | null {
       testid="carrel-this-notebook"
       actions={
         installable.length > 1 && (
-          <Button testid="carrel-install-missing" disabled={!enabled} title={reason ?? undefined} onClick={() => install(installable)}>
-            {trans._n('Install %1', 'Install all %1', installable.length)}
+          <Button testid="carrel-install-missing" aria-label={trans._n('Install %1 missing package', 'Install %1 missing packages', installable.length)} disabled={!enabled} title={reason ?? undefined} onClick={() => install(installable)}>
+            {trans.__('Install all')}
           </Button>
         )
       }

@@ -3,12 +3,13 @@ import { useCarrel, useModel, useTrans } from './context';
 import { Button } from './Button';
 import { formatBytes } from './format';
 import type { IPlan, IPlannedPackage } from '../schemas';
+import type { IChange } from '../models/changes';
 import { Notice } from './Notice';
 import { Progress } from './Progress';
 
 /** The change under way: its plan when it is worth a look, its progress, its end. */
 export function TransactionSheet(): JSX.Element | null {
-  const { changes, jobs } = useCarrel();
+  const { changes, jobs, packages } = useCarrel();
   const trans = useTrans();
   useModel(changes);
   useModel(jobs);
@@ -19,7 +20,7 @@ export function TransactionSheet(): JSX.Element | null {
       return (
         <div className="carrel-Sheet" data-testid="carrel-transaction" data-state={changes.state}>
           <div className="carrel-Sheet-head">
-            <strong>{title(changes.change, trans)}</strong>
+            <strong>{title(changes.change, name => packages.find(name) !== undefined, trans)}</strong>
           </div>
           <div className="carrel-Sheet-progress">
             <Progress job={job} />
@@ -101,9 +102,9 @@ function PlanReview({ plan }: { plan: IPlan }): JSX.Element {
         </Notice>
       ))}
       <div className="carrel-Sheet-lines" tabIndex={0} role="group" aria-label={trans.__('Packages')}>
-        <Lines title={trans.__('Removed')} items={removed} sign="−" sourceName={id => hub.sourceName(id)} />
-        <Lines title={trans.__('Changed')} items={changed} sign="↕" sourceName={id => hub.sourceName(id)} />
-        <Lines title={trans.__('New')} items={added} sign="+" sourceName={id => hub.sourceName(id)} />
+        <Lines title={trans.__('Removed')} items={removed} sign="−" told={plan.reasons} sourceName={id => hub.sourceName(id)} />
+        <Lines title={trans.__('Changed')} items={changed} sign="↕" told={plan.reasons} sourceName={id => hub.sourceName(id)} />
+        <Lines title={trans.__('New')} items={added} sign="+" told={plan.reasons} sourceName={id => hub.sourceName(id)} />
       </div>
       <div className="carrel-Sheet-buttons">
         <button
@@ -133,10 +134,12 @@ interface ILinesProps {
   title: string;
   items: readonly IPlannedPackage[];
   sign: string;
+  /** Reasons shown already above the lists. */
+  told: readonly string[];
   sourceName: (id: string) => string;
 }
 
-function Lines({ title, items, sign, sourceName }: ILinesProps): JSX.Element | null {
+function Lines({ title, items, sign, told, sourceName }: ILinesProps): JSX.Element | null {
   if (items.length === 0) {
     return null;
   }
@@ -152,7 +155,7 @@ function Lines({ title, items, sign, sourceName }: ILinesProps): JSX.Element | n
             {item.from_version && item.to_version ? `${item.from_version} → ${item.to_version}` : (item.to_version ?? item.from_version)}
           </span>
           <span className="carrel-Lines-source">{item.channel ?? sourceName(item.source)}</span>
-          {item.reason && <span className="carrel-Lines-reason">{item.reason}</span>}
+          {item.reason && !told.some(text => text.includes(item.reason!)) && <span className="carrel-Lines-reason">{item.reason}</span>}
         </li>
       ))}
     </ul>
@@ -160,13 +163,14 @@ function Lines({ title, items, sign, sourceName }: ILinesProps): JSX.Element | n
 }
 
 function title(
-  change: { add?: { name: string; version?: string }[]; remove?: string[]; update?: string[] },
+  change: IChange,
+  isInstalled: (name: string) => boolean,
   trans: ReturnType<typeof useTrans>
 ): string {
   const { add = [], remove = [], update = [] } = change;
   const total = add.length + remove.length + update.length;
   if (total === 1 && add.length === 1) {
-    return trans.__('Installing %1', add[0].name);
+    return isInstalled(add[0].name) ? trans.__('Updating %1', add[0].name) : trans.__('Installing %1', add[0].name);
   }
   if (total === 1 && remove.length === 1) {
     return trans.__('Removing %1', remove[0]);
