@@ -11,15 +11,17 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from jupyter_core.paths import jupyter_data_dir
+
 from carrel.client.hub import HubClient
 from carrel.client.models import File, Package, Release
 from carrel.client.references import Reference
-from carrel.core.errors import BadRequest, CarrelError, Forbidden, InvalidFile, NotFound, Unprocessable
+from carrel.core.errors import BadRequest, Forbidden, InvalidFile, NotFound, Unprocessable
 from carrel.core.kinds import Kind
 from carrel.core.progress import CancelSignal, OnProgress, Progress
-from carrel.environments import Sources, inspect, kernels, rebuild
+from carrel.environments import Sources, already_built, environment_folder, inspect, install_kernelspec, rebuild
 from carrel.environments.credentials import strip_url
-from carrel.environments.locations import current_platform, data_folder, environments_folder
+from carrel.environments.locations import current_platform, data_folder
 from carrel.formats.environment import load_lock
 from carrel.formats.environment.lock import Lock, LockKind
 from carrel.sharing import notebook as notebooks
@@ -103,16 +105,21 @@ def _read_lock(filename: str, content: bytes) -> Lock:
         return load_lock(filename, content)  # a lock for another platform: it is shown, and not built
 
 
-def target_prefix(lock: Lock, folder: Path | None = None) -> Path:
-    """Return where the environment of *lock* lives: one folder for all notebooks with the same packages."""
-    return (folder or environments_folder()) / lock.digest[:16]
+def target_prefix(lock: Lock, folder: Path | None = None) -> tuple[Path, bool]:
+    """Return where the environment of *lock* lives and whether it is built: one folder for all notebooks with the same packages.
 
-
-def is_built(prefix: Path) -> bool:
-    """Whether there is a usable environment at *prefix*."""
-    with contextlib.suppress(CarrelError):
-        return inspect(prefix).python_executable is not None
-    return False
+    An environment that somebody changed after it was rebuilt is left alone; the exact one is built beside it.
+    """
+    base = environment_folder(lock, folder)
+    prefix, number = base, 1
+    while prefix.exists():
+        if already_built(lock, prefix):
+            return prefix, True
+        if not (prefix / "pyvenv.cfg").exists() and not (prefix / "conda-meta" / "history").exists():
+            break  # the remains of a rebuild that was cut off: rebuilding clears them
+        number += 1
+        prefix = base.with_name(f"{base.name}-{number}")
+    return prefix, False
 
 
 class TrustStore:
@@ -190,8 +197,8 @@ def reproduce(
                 "Ask its author to publish it from this platform.",
                 code="platform_mismatch",
             )
-        prefix = target_prefix(lock, envs_folder)
-        if not is_built(prefix):
+        prefix, ready = target_prefix(lock, envs_folder)
+        if not ready:
             unknown = new_sources(publication, known_sources, trust)
             if unknown and not trust_sources:
                 raise Forbidden(
@@ -201,12 +208,12 @@ def reproduce(
                 )
             trust.add(unknown)
             on_progress(Progress("download", 0, lock.download_bytes, "bytes", f"Rebuilding {len(lock.conda) + len(lock.pypi)} packages"))
-            rebuild(lock, prefix, sources, on_event=on_progress, cancel=cancel)
+            rebuild(lock, prefix, sources=sources, on_event=on_progress, cancel=cancel)
             built = True
         name = kernel_name(exact)
         display = f"{exact.name} ({exact.namespace}/{exact.name} v{exact.version})"
-        metadata = {"carrel": {"ref": str(exact), "hub": client.base_url, "sha256": lock.digest, "prefix": str(prefix)}}
-        kernels.install_kernelspec(prefix, name, display, metadata)
+        metadata = {"ref": str(exact), "hub": client.base_url, "sha256": lock.digest}
+        install_kernelspec(prefix, name, display, user_data_folder=Path(jupyter_data_dir()), metadata=metadata)
         kernelspec = {"name": name, "display_name": display, "language": "python"}
     path = None
     if publication.notebook is not None and publication.notebook_file is not None:

@@ -1,0 +1,220 @@
+"""Plans, their execution and undo, through the environment engine."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from carrel.core.errors import BadRequest, Forbidden, NotFound
+from carrel.core.names import canonical_package, validate_package
+from carrel.core.units import format_bytes
+from carrel.environments import Change, Environment, Installed, Plan, PlannedPackage, apply, plan, restore, snapshots
+from carrel.extension.environments import EnvironmentRegistry, is_server_environment
+from carrel.extension.jobs import JobContext
+from carrel.extension.sources import SourceBook, installed_versions
+
+PLAN_SECONDS = 1800.0
+_KEPT_PLANS = 50
+LARGE_BYTES = 200 * 1000 * 1000
+# What the running server itself needs: changing it under its feet breaks the session.
+SERVER_PACKAGES = frozenset({"jupyterlab", "jupyter-server", "jupyterlab-server", "carrel", "python"})
+
+
+class Changes:
+    """Keeps plans until they are applied."""
+
+    def __init__(self, registry: EnvironmentRegistry, book: SourceBook) -> None:
+        self._registry = registry
+        self._book = book
+        self._lock = threading.Lock()
+        self._plans: OrderedDict[str, tuple[float, Plan]] = OrderedDict()
+
+    def plan(self, environment: Environment, body: Mapping[str, Any], context: JobContext) -> dict[str, Any]:
+        """Make a plan for what a request asks."""
+        packages = self._registry.packages(environment)[1]
+        add = tuple(self._book.spec(name, version, source, environment, kind) for name, version, source, kind in wishes(body))
+        change = Change(add, names_of(body, "remove"), names_of(body, "update"))
+        if not (change.add or change.remove or change.update):
+            raise BadRequest("Say what to add, remove or update.", code="empty_change")
+        sources = self._book.for_change(add, packages)
+        found = plan(environment.prefix, change, sources, on_event=context.progress, cancel=context.cancel)
+        with self._lock:
+            self._plans[found.id] = (time.monotonic() + PLAN_SECONDS, found)
+            while len(self._plans) > _KEPT_PLANS:
+                self._plans.popitem(last=False)
+        return plan_json(found, environment, change, packages)
+
+    def take(self, plan_id: object, environment: Environment) -> Plan:
+        """Return a kept plan for *environment*.
+
+        Raises
+        ------
+        carrel.core.errors.NotFound
+        """
+        with self._lock:
+            kept = self._plans.get(str(plan_id))
+        if kept is None or kept[0] < time.monotonic() or kept[1].prefix != environment.prefix:
+            raise NotFound("This plan is not known any more. Make a new one.", code="plan_not_found")
+        found = kept[1]
+        if is_server_environment(environment.prefix):
+            touched = {canonical_package(p.name) for p in (*found.changed, *found.removed)} & SERVER_PACKAGES
+            if touched:
+                raise Forbidden(
+                    f"This would change {', '.join(sorted(touched))} while JupyterLab runs from it. Use another environment, "
+                    "or change it from a terminal.",
+                    code="server_environment",
+                )
+        return found
+
+    def apply(self, found: Plan, environment: Environment, context: JobContext) -> dict[str, Any]:
+        """Execute a plan."""
+        done = apply(found, on_event=context.progress, cancel=context.cancel)
+        with self._lock:
+            self._plans.pop(found.id, None)
+        return {
+            "environment": environment.id,
+            "snapshot": done.snapshot_id or None,
+            "changed_import_names": list(done.changed_import_names),
+            **_steps_json(found),
+        }
+
+    def snapshots(self, environment: Environment) -> list[dict[str, Any]]:
+        """Return the states that can be gone back to."""
+        return [{"id": s.id, "created_at": s.created_at, "summary": s.summary} for s in snapshots(environment.prefix)]
+
+    def restore(self, environment: Environment, snapshot: str, context: JobContext) -> dict[str, Any]:
+        """Go back to a snapshot."""
+        before = installed_versions(self._registry.packages(environment)[1])
+        done = restore(environment.prefix, snapshot, on_event=context.progress, cancel=context.cancel)
+        after = installed_versions(self._registry.packages(environment)[1])
+        result: dict[str, Any] = {
+            "environment": environment.id,
+            "snapshot": done.snapshot_id or None,
+            "changed_import_names": list(done.changed_import_names),
+        }
+        return result | difference(before, after)
+
+
+def wishes(body: Mapping[str, Any]) -> list[tuple[str, str | None, str, str | None]]:
+    """Return ``(name, version, source id, kind)`` of what a request adds."""
+    found: list[tuple[str, str | None, str, str | None]] = []
+    for item in _list(body, "add"):
+        if not isinstance(item, Mapping) or not isinstance(item.get("name"), str) or not isinstance(item.get("source"), str):
+            raise BadRequest("Each member of 'add' needs a name and a source.", field="add")
+        version, kind = item.get("version"), item.get("kind")
+        if kind not in (None, "conda", "pypi"):
+            raise BadRequest("A kind is 'conda' or 'pypi'.", field="kind")
+        found.append((item["name"], str(version) if version else None, item["source"], kind))
+    return found
+
+
+def names_of(body: Mapping[str, Any], key: str) -> tuple[str, ...]:
+    """Return the package names that a request lists under *key*."""
+    names = _list(body, key)
+    if not all(isinstance(name, str) for name in names):
+        raise BadRequest(f"{key!r} lists names of packages.", field=key)
+    return tuple(validate_package(name) for name in names)
+
+
+def _list(body: Mapping[str, Any], key: str) -> list[Any]:
+    value = body.get(key) or []
+    if not isinstance(value, list) or len(value) > 500:
+        raise BadRequest(f"{key!r} must be a list of at most 500 members.", field=key)
+    return value
+
+
+def _step(step: PlannedPackage) -> dict[str, Any]:
+    return {
+        "name": step.name,
+        "from_version": step.from_version,
+        "to_version": step.to_version,
+        "build": step.build or None,
+        "source": step.source,
+        "channel": step.channel or None,
+        "size": step.size or None,
+        "reason": step.reason or None,
+    }
+
+
+def _steps_json(found: Plan) -> dict[str, Any]:
+    return {
+        "added": [_step(s) for s in found.added],
+        "changed": [_step(s) for s in found.changed],
+        "removed": [_step(s) for s in found.removed],
+    }
+
+
+def plan_json(found: Plan, environment: Environment, change: Change, packages: Sequence[Installed]) -> dict[str, Any]:
+    """Return a plan as the API shows it, with the reasons for which a person should look at it first."""
+    reasons = surprises(found, environment, change, packages)
+    return {
+        "id": found.id,
+        "environment": environment.id,
+        **_steps_json(found),
+        "download_bytes": found.download_bytes,
+        "disk_bytes": found.disk_bytes,
+        "warnings": [{"code": warning.code, "message": warning.message} for warning in found.warnings],
+        "command": found.command,
+        "needs_confirmation": bool(reasons or found.warnings),
+        "reasons": reasons,
+    }
+
+
+def _because(step: PlannedPackage) -> str:
+    return f": {step.reason}" if step.reason else ""
+
+
+def surprises(found: Plan, environment: Environment, change: Change, packages: Sequence[Installed]) -> list[str]:
+    """Return what a plan does beyond what was asked for, in sentences."""
+    known = installed_versions(packages)
+    asked = {canonical_package(spec.name) for spec in change.add} | {canonical_package(name) for name in (*change.remove, *change.update)}
+    reasons: list[str] = []
+    for step in found.removed:
+        if canonical_package(step.name) not in asked:
+            reasons.append(f"{step.name} {step.from_version} is removed{_because(step)}.")
+    for step in found.changed:
+        name = canonical_package(step.name)
+        before = known.get(name)
+        if name in asked or before is None:
+            continue
+        if before.source != step.source:
+            reasons.append(f"{step.name} changes from {before.source} to {step.source}.")
+        elif before.requested:
+            reasons.append(
+                f"{step.name} changes from {step.from_version} to {step.to_version}" + (f": {step.reason}" if step.reason else "") + "."
+            )
+    if found.download_bytes > LARGE_BYTES:
+        reasons.append(f"{format_bytes(found.download_bytes)} are downloaded.")
+    if is_server_environment(environment.prefix):
+        reasons.append("JupyterLab itself runs in this environment.")
+    return reasons
+
+
+def difference(before: Mapping[str, Installed], after: Mapping[str, Installed]) -> dict[str, Any]:
+    """Return what changed between two lists of packages."""
+
+    def entry(old: Installed | None, new: Installed | None) -> dict[str, Any]:
+        shown = new or old
+        return {
+            "name": shown.name if shown else "",
+            "from_version": old.version if old else None,
+            "to_version": new.version if new else None,
+            "build": (shown.build or None) if shown else None,
+            "source": shown.source if shown else "",
+            "channel": (shown.channel or None) if shown else None,
+            "size": None,
+            "reason": "restored",
+        }
+
+    return {
+        "added": [entry(None, after[name]) for name in sorted(after.keys() - before.keys())],
+        "removed": [entry(before[name], None) for name in sorted(before.keys() - after.keys())],
+        "changed": [
+            entry(before[name], after[name])
+            for name in sorted(before.keys() & after.keys())
+            if (before[name].version, before[name].build) != (after[name].version, after[name].build)
+        ],
+    }

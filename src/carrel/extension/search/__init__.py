@@ -1,0 +1,1 @@
+"""Search over all sources at once, each within its own time limit."""
