@@ -6,7 +6,7 @@ import json
 import threading
 from collections import OrderedDict
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 from carrel.core.digests import is_sha256
 from carrel.core.errors import InvalidFile, NotFound, TooLarge
@@ -86,9 +86,9 @@ class NotebookService:
 def _document(data: bytes) -> Mapping[str, Any]:
     # Validated when it was uploaded, and the renderer leaves out what it does not know; only old formats need converting.
     try:
-        document = json.loads(data)
+        document: Any = json.loads(data)
     except (ValueError, RecursionError) as error:
         raise InvalidFile("The notebook is not valid JSON.") from error
-    if isinstance(document, dict) and document.get("nbformat") == 4:
-        return document
-    return parse(data)
+    if not isinstance(document, dict) or document.get("nbformat") != 4:
+        document = parse(data)
+    return cast(Mapping[str, Any], document)

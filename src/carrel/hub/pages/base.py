@@ -122,7 +122,7 @@ class PageHandler(HubHandler):
             return
         if isinstance(error, CarrelError) and "retry_after" in error.fields:
             self.set_header("Retry-After", str(error.fields["retry_after"]))
-        reply = self.page(None, "error.html", status=status_code, title=problem["title"], detail=problem["detail"])
+        reply = self.page(None, "error.html", status=status_code, number=status_code, title=problem["title"], detail=problem["detail"])
         self.set_header("Content-Type", _HTML)
         self.finish(reply.body if isinstance(reply.body, bytes) else b"")
 

@@ -32,7 +32,7 @@ class PackagePageHandler(PageHandler):
     def get(self, uow: UnitOfWork, namespace: str, package: str, version: str = "latest") -> Reply:
         """The notebook, environment, packages or data of a release; with ``?view=environment``, a notebook's environment."""
         view = self.hub.packages.get(uow, self.principal, namespace, package)
-        releases = self.hub.releases.list(uow, self.principal, namespace, package).items
+        releases = self.hub.releases.page(uow, self.principal, namespace, package).items
         release = self._release(uow, view, version, releases)
         kind = self._kind(view, release)
         if kind is Kind.NOTEBOOK and self.get_query_argument("view", "") == "environment":

@@ -18,11 +18,11 @@ HTML = (
     "<svg><foreignObject><iframe srcdoc='<script>parent.pwned=1</script>'></iframe></foreignObject></svg>",
     '<svg><a xlink:href="javascript:window.pwned=1"><text y=20>x</text></a></svg>',
     '<svg><animate attributeName=href values="javascript:window.pwned=1" /></svg>',
-    "<math><mtext><table><mglyph><style><!--</style><img title=\"--&gt;&lt;img src=1 onerror=window.pwned=1&gt;\">",
+    '<math><mtext><table><mglyph><style><!--</style><img title="--&gt;&lt;img src=1 onerror=window.pwned=1&gt;">',
     '<math><maction actiontype="statusline#http://evil.example">x</maction></math>',
     '<math href="javascript:window.pwned=1">x</math>',
     "<form><math><mtext></form><form><mglyph><style></math><img src onerror=window.pwned=1>",
-    "<noscript><p title=\"</noscript><img src=x onerror=window.pwned=1>\">",
+    '<noscript><p title="</noscript><img src=x onerror=window.pwned=1>">',
     "<template><script>window.pwned=1</script></template>",
     '<a href="javascript:window.pwned=1">x</a>',
     '<a href="java\tscript:window.pwned=1">x</a>',
@@ -75,7 +75,7 @@ HTML = (
     "%3Cscript%3Ewindow.pwned=1%3C/script%3E",
     "<xss-element onclick=window.pwned=1 contenteditable>x</xss-element>",
     '<div id="main" class="skip notice frame" is="x-y" slot=a part=b data-copy="x">x</div>',
-    '<p title=\'<span class="math">\ue0000\ue000</span>\'>\ue0000\ue000</p>',
+    "<p title='<span class=\"math\">\ue0000\ue000</span>'>\ue0000\ue000</p>",
     "<plaintext><script>window.pwned=1</script>",
     "<xmp><script>window.pwned=1</script></xmp>",
 )
@@ -94,9 +94,9 @@ MARKDOWN = (
     "![x](attachment:../../secret)",
     '[x](https://good.example "onmouseover=window.pwned=1 \\" autofocus onfocus=window.pwned=1")',
     "```html\n<script>window.pwned=1</script>\n```",
-    "```\"><script>window.pwned=1</script>\nx\n```",
+    '```"><script>window.pwned=1</script>\nx\n```',
     "`<script>window.pwned=1</script>`",
-    "# <script>window.pwned=1</script> \"onclick=window.pwned=1",
+    '# <script>window.pwned=1</script> "onclick=window.pwned=1',
     "$$\\text{<script>window.pwned=1</script>}$$",
     "$\\href{javascript:window.pwned=1}{x}$",
     "$\\style{background:url(https://evil.example)}{x}$",
@@ -104,7 +104,7 @@ MARKDOWN = (
     "$$\\class{x}{\\unicode{<script>window.pwned=1</script>}}$$",
     "| <script>window.pwned=1</script> |\n|---|\n| <img src=x onerror=window.pwned=1> |",
     "x[^1]\n\n[^1]: <script>window.pwned=1</script>",
-    "[^\"onclick=window.pwned=1]\n\n[^\"onclick=window.pwned=1]: x",
+    '[^"onclick=window.pwned=1]\n\n[^"onclick=window.pwned=1]: x',
     *HTML,
 )
 
@@ -171,12 +171,25 @@ class Inspector(HTMLParser):
             self.findings.append(f"<{tag}>")
         for name, value in attrs:
             text = (value or "").strip()
-            if name.startswith("on") or name in ("style", "srcdoc", "srcset", "action", "formaction", "background", "ping", "is", "slot", "name"):
+            if name.startswith("on") or name in (
+                "style",
+                "srcdoc",
+                "srcset",
+                "action",
+                "formaction",
+                "background",
+                "ping",
+                "is",
+                "slot",
+                "name",
+            ):
                 if not (tag == "meta" and name == "name"):
                     self.findings.append(f"<{tag} {name}>")
             elif name == "href" and not text.startswith(("http://", "https://", "mailto:", "#")):
                 self.findings.append(f"<{tag} href={text}>")
-            elif name == "src" and not text.startswith(("data:image/png", "data:image/jpeg", "data:image/gif", "data:image/webp", "data:image/svg+xml")):
+            elif name == "src" and not text.startswith(
+                ("data:image/png", "data:image/jpeg", "data:image/gif", "data:image/webp", "data:image/svg+xml")
+            ):
                 self.findings.append(f"<{tag} src={text}>")
 
     handle_startendtag = handle_starttag

@@ -152,7 +152,9 @@ def test_other_languages_and_cell_magics_are_highlighted() -> None:
     assert '<span class="b">echo ' in document(code("%%bash\necho hi"))
 
 
-@pytest.mark.parametrize("source", ['"' * 100_000, "'''" + "\\" * 100_001, "f'" * 50_000, "1." * 50_000, "@" * 100_000, " " * 100_000 + "@", "\n" * 50_000])
+@pytest.mark.parametrize(
+    "source", ['"' * 100_000, "'''" + "\\" * 100_001, "f'" * 50_000, "1." * 50_000, "@" * 100_000, " " * 100_000 + "@", "\n" * 50_000]
+)
 def test_hostile_source_is_highlighted_in_linear_time(source: str) -> None:
     import time
 

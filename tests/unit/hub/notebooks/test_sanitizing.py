@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from hostile import HTML, MARKDOWN, findings
 from hypothesis import given
 from hypothesis import strategies as st
-from hostile import HTML, MARKDOWN, findings
 
 from carrel.hub.notebooks.markdown import CellRenderer, render_description
 from carrel.hub.notebooks.sanitizing import sanitize, sanitize_for_page
@@ -43,7 +43,9 @@ def test_mixtures_become_inert(pieces: list[str]) -> None:
 
 
 def test_harmless_markup_stays() -> None:
-    html = sanitize('<h2 id="a">T</h2><p>x <b>b</b> <code>c</code></p><table class="dataframe evil"><tr><td colspan="2">1</td></tr></table>')
+    html = sanitize(
+        '<h2 id="a">T</h2><p>x <b>b</b> <code>c</code></p><table class="dataframe evil"><tr><td colspan="2">1</td></tr></table>'
+    )
     assert '<h2 id="a">T</h2><p>x <b>b</b> <code>c</code></p>' in html
     assert '<table class="dataframe">' in html
     assert '<td colspan="2">1</td>' in html
@@ -79,9 +81,9 @@ def test_attachments_are_shown() -> None:
 
 def test_formulas_become_mathml() -> None:
     html = CellRenderer().render("Let $x^2$ and\n\n$$\\frac{a}{b}$$\n")
-    assert '<span class="math"><math display="inline"><msup><mi>x</mi><mn>2</mn></msup></math></span>' in html.replace("<mrow>", "").replace(
-        "</mrow>", ""
-    )
+    assert '<span class="math"><math display="inline"><msup><mi>x</mi><mn>2</mn></msup></math></span>' in html.replace(
+        "<mrow>", ""
+    ).replace("</mrow>", "")
     assert "<mfrac>" in html
 
 

@@ -48,7 +48,9 @@ def test_lines_of_nbformat_are_joined_and_nonsense_is_empty() -> None:
     assert multiline({"a": 1}) == ""
 
 
-@pytest.mark.parametrize("text", ["\x1b[" * 100_000, "\x1b]" * 100_000, "\x1b[31mx" * 50_000, "\r" * 200_000, "\x1b[" + "1;" * 100_000 + "m"])
+@pytest.mark.parametrize(
+    "text", ["\x1b[" * 100_000, "\x1b]" * 100_000, "\x1b[31mx" * 50_000, "\r" * 200_000, "\x1b[" + "1;" * 100_000 + "m"]
+)
 def test_hostile_sequences_take_linear_time(text: str) -> None:
     started = time.perf_counter()
     terminal_to_html(overwrite_lines(text))
