@@ -81,6 +81,8 @@ def describe(data: bytes, filename: str) -> Description:
     """
     refuse_credentials_in_text(decode_text(data, filename[:120]), filename[:120])
     reader = _EXPLICIT if explicit.is_explicit(data) and filename.endswith((".txt", ".lock", ".explicit")) else _named(filename)
+    if reader is None and filename.endswith((".yml", ".yaml")):
+        reader = _YAML
     if reader is None:
         raise BadRequest(
             f"{filename[:120]!r} is not the name of a known environment file. "
@@ -146,7 +148,17 @@ class _Reader:
     describe: Callable[[bytes], Description]
 
 
+def _describe_yaml(data: bytes) -> Description:
+    """Describe a YAML file that someone says is an environment: its members tell the format."""
+    document = load_yaml(data, "The environment file")
+    members = set(document) if isinstance(document, dict) else set()
+    if {"metadata", "package"} <= members:
+        return _describe_conda_lock(data)
+    return pixi_lock.describe(data) if "environments" in members else _describe_environment_yml(data)
+
+
 _EXPLICIT = _Reader(lambda name: name.endswith(".explicit"), _describe_explicit)
+_YAML = _Reader(lambda name: name.endswith((".yml", ".yaml")), _describe_yaml)
 _READERS: tuple[_Reader, ...] = (
     _Reader(lambda name: _CONDA_LOCK_NAME.match(name) is not None, _describe_conda_lock),
     _Reader(pylock.is_pylock_name, _describe_pylock),

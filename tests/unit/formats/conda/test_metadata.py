@@ -69,9 +69,11 @@ def test_modules_of_native_packages(path: str) -> None:
 
 @pytest.mark.parametrize("fmt", FORMATS)
 def test_null_dependencies_become_a_list(fmt: str) -> None:
-    index = read(build_conda("a", "1", fmt=fmt, index={"depends": None, "constrains": None})).attributes["index"]
-    assert index["depends"] == []
-    assert index["constrains"] == []
+    for nothing in ({}, {"depends": None, "constrains": None}):
+        document = json.dumps({**{key: value for key, value in INDEX.items() if key != "depends"}, **nothing})
+        index = read(build_conda("a", "1", fmt=fmt, info={"index.json": document})).attributes["index"]
+        assert index["depends"] == []
+        assert index["constrains"] == []
 
 
 def test_newer_schemas_are_flagged() -> None:

@@ -353,6 +353,21 @@ def test_a_pylock_with_folders_is_listed_but_no_lock() -> None:
     assert attributes["packages"] == [{"name": "mine", "version": "", "source": "pypi"}]
 
 
+@pytest.mark.parametrize(
+    ("data", "format_"),
+    [(conda_lock.write(LOCK), "conda-lock"), (PIXI.encode(), "pixi-lock"), (environment_yml.write(SPEC), "environment.yml")],
+)
+def test_any_yaml_may_be_said_to_be_an_environment(data: bytes, format_: str) -> None:
+    metadata = formats.read("mine.yaml", io.BytesIO(data), kind="environment", hints=formats.Hints("env", "1"))
+    assert metadata.attributes["format"] == format_
+
+
+def test_other_names_are_refused() -> None:
+    with pytest.raises(BadRequest) as caught:
+        formats.read("mine.json", io.BytesIO(b"{}"), kind="environment", hints=formats.Hints("env", "1"))
+    assert caught.value.code == "unknown_environment_format"
+
+
 def test_only_locks_are_loaded_as_locks() -> None:
     with pytest.raises(BadRequest) as caught:
         environment.load_lock("environment.yml", b"dependencies: []\n")
