@@ -1,0 +1,1 @@
+"""Sample content: packages, notebooks, a data file."""
