@@ -1,5 +1,5 @@
 # os.path starts faster than pathlib, and annotations are text for the sake of any Python 3.
-# ruff: noqa: PTH, UP037, S606
+# ruff: noqa: PTH110, PTH118, PTH119, PTH123, PTH208, S606
 """Activate a conda environment, then become its kernel: ``activate_and_launch.py PREFIX ARGUMENT…``.
 
 Copied into kernelspecs and run by the environment's own Python; the standard library of Python 3.8 and newer is all it may

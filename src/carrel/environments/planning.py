@@ -83,6 +83,7 @@ def plan(
         update=wishes.pypi_update,
         distributions=list(wishes.distributions.values()),
         conda_owned=conda.owned_after(environment.prefix),
+        conda_arriving={normalize(line.name) for line in (*conda.added, *conda.changed)},
         sources=sources,
         on_event=on_event,
         cancel=cancel,

@@ -28,9 +28,8 @@ from carrel.environments.credentials import strip_url
 from carrel.environments.locations import current_platform, environments_folder
 from carrel.environments.models import Environment, PypiStep, Sources
 from carrel.environments.naming import normalize
-from carrel.environments.pypi import uv
-from carrel.formats.environment import pylock as pylock_format
-from carrel.formats.environment.lock import Lock, LockKind
+from carrel.environments.pypi import pylock, uv
+from carrel.formats.environment.lock import Lock, LockedPypi, LockKind
 
 _MARK = "environment.json"
 
@@ -195,11 +194,17 @@ def _build(lock: Lock, prefix: Path, sources: Sources, on_event: OnProgress, can
             raise InvalidFile("The lock has Python packages but no Python.", code="incomplete_lock")
         on_event(Progress("download", 0, sum(p.size for p in lock.pypi), "bytes", f"Fetching {len(lock.pypi)} Python packages"))
         indexes = dict.fromkeys([*(p.index for p in lock.pypi if p.index), *sources.indexes])
-        text = pylock_format.write(replace(lock, problems=())).decode()
+        text = pylock.dump([_for_uv(package) for package in lock.pypi])
         uv.install_lock(python, text, sources=replace(sources, indexes=tuple(indexes)), on_event=on_event, cancel=cancel)
         asked = {normalize(text.partition("==")[0]) for text in lock.requested}
         pins = {normalize(p.name): p.version for p in lock.pypi}
         mark_requested(prefix, PypiStep(install=pins, requested=tuple(name for name in pins if name in asked)))
+
+
+def _for_uv(package: LockedPypi) -> dict[str, Any]:
+    archive = {"name": package.filename, "url": package.url, "hashes": {"sha256": package.sha256}}
+    where = {"wheels": [archive]} if package.filename.endswith(".whl") else {"sdist": archive}
+    return {"name": normalize(package.name), "version": package.version, **where}
 
 
 def _link_conda(lock: Lock, prefix: Path, sources: Sources, on_event: OnProgress, cancel: CancelSignal) -> None:

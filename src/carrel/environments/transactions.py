@@ -234,7 +234,7 @@ def _listing(prefix: Path, touched: list[Distribution]) -> dict[str, list[str]]:
     """Return what lies in the folders that an installer killed half-way may leave files in without a record of them."""
     listing = {}
     scripts = prefix / ("Scripts" if os.name == "nt" else "bin")
-    for folder in [*distributions.site_packages(prefix), scripts]:
+    for folder in [*distributions.site_packages(prefix), scripts, prefix / "conda-meta"]:
         if folder.is_dir():
             listing[folder.relative_to(prefix).as_posix()] = sorted(path.name for path in folder.iterdir())
     packages = {distribution.site_packages / name for distribution in touched for name in distribution.import_names}
@@ -251,7 +251,8 @@ def _sweep(prefix: Path, listing: dict[str, list[str]]) -> None:
         folder = prefix / relative
         if folder.is_dir():
             known = {*names, "__pycache__"}
-            for path in [path for path in folder.iterdir() if path.name not in known]:
+            # records of packages are needed to know their files; half-written ones have other names
+            for path in [path for path in folder.iterdir() if path.name not in known and path.suffix != ".json"]:
                 with contextlib.suppress(OSError):
                     remove_tree(path)
 

@@ -55,13 +55,15 @@ def plan_pypi(
     update: Sequence[str],
     distributions: Sequence[Distribution],
     conda_owned: Mapping[str, str],
+    conda_arriving: Collection[str],
     sources: Sources,
     on_event: OnProgress,
     cancel: CancelSignal,
 ) -> PypiResult:
     """Return what installing *add*, removing *remove* and updating *update* would do.
 
-    conda's distributions are constraints: uv would otherwise replace them silently, and conda's records would lie.
+    conda's distributions are constraints: uv would otherwise replace them silently, and conda's records would lie. Those that
+    the same plan brings (*conda_arriving*) are not there yet for uv to see, so it is told to take them for granted.
     """
     present = {distribution.key: distribution for distribution in distributions}
     leaving = {normalize(name) for name in remove}
@@ -76,13 +78,19 @@ def plan_pypi(
     if python is None:
         raise BadRequest(f"{environment.name} has no Python.", code="no_python")
     requirements = [requirement(spec) for spec in add] + [name for name in update if name in present]
-    # with a conda change in the same plan, what it brings is not there yet: constraints speak for it
     asked = {normalize(Requirement(text).name) for text in requirements}
     constraints = [f"{name}=={version}" for name, version in sorted(conda_owned.items()) if name not in asked or name not in present]
     narrowed = _narrow(sources, add)
     try:
         changes = uv.dry_run(
-            python, requirements, upgrade=list(update), constraints=constraints, sources=narrowed, on_event=on_event, cancel=cancel
+            python,
+            requirements,
+            upgrade=list(update),
+            constraints=constraints,
+            excludes=sorted(set(conda_arriving) - asked),
+            sources=narrowed,
+            on_event=on_event,
+            cancel=cancel,
         )
     except Unsolvable as error:
         raise _explain(error, conda_owned) from error

@@ -13,14 +13,17 @@ from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 
 
 def dump(packages: Sequence[Mapping[str, Any]]) -> str:
-    """Return a lock of *packages*, their addresses as they are: for uv, not for keeping."""
+    """Return a lock of *packages*, their addresses as they are: for uv, not for keeping.
+
+    Sizes are left out: uv would stop at a wrong size before it knows the digest that came instead.
+    """
     return tomli_w.dumps({"lock-version": "1.0", "created-by": "carrel", "packages": [_plain(package) for package in packages]})
 
 
 def _plain(value: Any) -> Any:
-    """Return *value* without dates, which matter to nobody here."""
+    """Return *value* without sizes and dates."""
     if isinstance(value, Mapping):
-        return {key: _plain(item) for key, item in value.items() if key != "upload-time"}
+        return {key: _plain(item) for key, item in value.items() if key not in ("size", "upload-time")}
     if isinstance(value, list):
         return [_plain(item) for item in value]
     return value

@@ -155,14 +155,21 @@ def dry_run(
     *,
     upgrade: Sequence[str] = (),
     constraints: Sequence[str] = (),
+    excludes: Sequence[str] = (),
     sources: Sources,
     on_event: OnProgress,
     cancel: CancelSignal,
 ) -> list[tuple[str, str, str]]:
-    """Return what installing *requirements* would do: ``(name, version, "installed" | "uninstalled")``."""
-    with workspace({"requirements.txt": requirements, "constraints.txt": constraints}) as folder:
+    """Return what installing *requirements* would do: ``(name, version, "installed" | "uninstalled")``.
+
+    *excludes* are taken for installed, whatever needs them.
+    """
+    files = {"requirements.txt": requirements, "constraints.txt": constraints, "excludes.txt": excludes}
+    with workspace(files) as folder:
         arguments: list[str | Path] = ["pip", "install", "--dry-run", "--output-format", "json", "--python", python]
         arguments += ["--break-system-packages", "-r", folder / "requirements.txt", "-c", folder / "constraints.txt"]
+        if excludes:
+            arguments += ["--excludes", folder / "excludes.txt"]
         for name in upgrade:
             arguments += ["--upgrade-package", name]
         output = run(arguments, sources=sources, cancel=cancel, on_event=on_event, stage="solve")

@@ -1,0 +1,148 @@
+"""Cancelling and killing at every stage: the environment ends as it was, or whole."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import psutil
+import pytest
+from environment_fixtures import CancelWhen, change, contents, differences, freeze
+
+from carrel.core.errors import Cancelled, CarrelError, Locked
+from carrel.core.progress import Progress
+from carrel.environments import Change, Sources, Spec, apply, plan, restore, snapshots
+from carrel.environments.locations import conda_cache_folder
+from carrel.testing.conda_channel import ChannelServer
+
+
+def workers() -> list[psutil.Process]:
+    children = psutil.Process().children(recursive=True)
+    return [child for child in children if any("conda.worker" in word for word in child.cmdline())]
+
+
+@pytest.fixture
+def changed_env(conda_env: Path, sources: Sources) -> Path:
+    """An environment in which an update replaces thousands of files."""
+    change(conda_env, sources, Spec("many", "1.0"), Spec("alpha", "1.0"), Spec("beta", "1.0"))
+    return conda_env
+
+
+def test_cancel_while_solving(conda_env: Path, sources: Sources) -> None:
+    cancel = CancelWhen("solve")
+    with pytest.raises(Cancelled):
+        plan(conda_env, Change(add=(Spec("alpha"),)), sources, on_event=cancel, cancel=cancel)
+    assert not workers()
+
+
+def test_cancel_in_the_middle_of_a_download(conda_env: Path, server: ChannelServer, sources: Sources, fresh_cache: Path) -> None:
+    before, frozen = contents(conda_env), freeze(conda_env)
+    made = plan(conda_env, Change(add=(Spec("numpy"),)), sources)
+    server.faults.delay = 0.05
+    cancel = CancelWhen("download", done=100_000)
+    with pytest.raises(Cancelled):
+        apply(made, on_event=cancel, cancel=cancel)
+    assert cancel.fired
+    assert not workers()
+    assert differences(before, contents(conda_env)) == []
+    assert freeze(conda_env) == frozen
+    assert not (conda_env / ".carrel" / "transaction.json").exists()
+    server.faults.delay = 0
+    apply(plan(conda_env, Change(add=(Spec("numpy"),)), sources))
+    assert not list((conda_cache_folder() / "pkgs").glob(".carrel-*"))
+
+
+@pytest.mark.parametrize("done", [0, 1])
+def test_cancel_in_the_middle_of_linking(changed_env: Path, sources: Sources, done: int) -> None:
+    before, frozen = contents(changed_env), freeze(changed_env)
+    made = plan(changed_env, Change(update=("many", "alpha"), add=(Spec("large"),)), sources)
+    cancel = CancelWhen("link", done=done)
+    with pytest.raises(Cancelled, match="as it was before"):
+        apply(made, on_event=cancel, cancel=cancel)
+    assert not workers()
+    assert differences(before, contents(changed_env)) == []
+    assert freeze(changed_env) == frozen
+
+
+def test_a_killed_worker_changes_nothing(changed_env: Path, sources: Sources) -> None:
+    before = contents(changed_env)
+    made = plan(changed_env, Change(update=("many",)), sources)
+    killed = []
+
+    def kill(event: Progress) -> None:
+        if event.stage == "link" and not killed:
+            for worker in workers():
+                killed.append(worker.pid)
+                worker.kill()
+
+    with pytest.raises(CarrelError) as caught:
+        apply(made, on_event=kill)
+    assert killed
+    assert caught.value.code == "engine_crashed"
+    assert differences(before, contents(changed_env)) == []
+
+
+_SERVER_THAT_DIES = """
+import os, signal, sys
+from carrel.environments import Change, Sources, apply, plan
+made = plan(sys.argv[1], Change(update=("many", "alpha")), Sources(channels=(sys.argv[2],)))
+def die(event):
+    if event.stage == "link" and event.done >= int(sys.argv[3]):
+        os.kill(os.getpid(), signal.SIGKILL)
+apply(made, on_event=die)
+"""
+
+
+@pytest.mark.parametrize("done", [0, 1])
+def test_the_next_one_repairs_what_a_dead_process_left(changed_env: Path, sources: Sources, done: int) -> None:
+    before = contents(changed_env)
+    command = [sys.executable, "-c", _SERVER_THAT_DIES, str(changed_env), sources.channels[0], str(done)]
+    finished = subprocess.run(command, check=False, capture_output=True, text=True)
+    assert finished.returncode == -signal.SIGKILL, finished.stderr
+    assert (changed_env / ".carrel" / "transaction.json").exists()
+    _wait_until_no_worker_works(changed_env)
+    made = plan(changed_env, Change(update=("many",)), sources)
+    assert differences(before, contents(changed_env)) == []
+    apply(made)
+    assert {path.read_text().split()[0] for path in (changed_env / "share" / "many").rglob("*.txt")} == {"two"}
+
+
+def _wait_until_no_worker_works(prefix: Path) -> None:
+    """The worker notices within moments that its parent is gone; never two at once."""
+    for process in psutil.process_iter(["cmdline", "ppid"]):
+        if any("conda.worker" in word for word in process.info["cmdline"] or []) and process.info["ppid"] == 1:
+            process.wait(timeout=10)
+
+
+def test_only_one_at_a_time(changed_env: Path, sources: Sources) -> None:
+    first = plan(changed_env, Change(update=("many",)), sources)
+    second = plan(changed_env, Change(update=("alpha",)), sources)
+    caught: list[CarrelError] = []
+
+    def interfere(event: Progress) -> None:
+        if event.stage == "link" and not caught:
+            with pytest.raises(Locked) as locked:
+                apply(second)
+            caught.append(locked.value)
+
+    apply(first, on_event=interfere)
+    assert caught[0].fields["pid"] == os.getpid()
+    assert "Another process is working on the environment analysis" in caught[0].detail
+
+
+def test_a_cancelled_undo_undoes_nothing(changed_env: Path, sources: Sources) -> None:
+    change(changed_env, sources, update=["many"])
+    before = contents(changed_env)
+    cancel = threading.Event()
+
+    def on_event(event: Progress) -> None:
+        if event.stage == "link":
+            cancel.set()
+
+    with pytest.raises(Cancelled):
+        restore(changed_env, snapshots(changed_env)[0].id, on_event=on_event, cancel=cancel)
+    assert differences(before, contents(changed_env)) == []
