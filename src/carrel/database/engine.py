@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -69,7 +69,7 @@ class Database:
             unit = yield from self._write_unit(None)
         unit.run_after_commit()
 
-    def _write_unit(self, begin: str | None) -> Iterator[UnitOfWork]:  # type: ignore[misc]
+    def _write_unit(self, begin: str | None) -> Generator[UnitOfWork, None, UnitOfWork]:
         with self.engine.connect() as connection:
             if begin is not None:
                 connection.exec_driver_sql(begin)

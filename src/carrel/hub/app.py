@@ -73,7 +73,7 @@ def build_hub(settings: HubSettings, database: Database, blobs: BlobStore) -> Hu
         pool=ServicePool(database),
         resolver=resolver,
         passwords=PasswordSignIn(database),
-        registrations=AttemptLimiter(60, 3600),
+        registrations=AttemptLimiter(settings.registrations_per_hour, 3600),
         accounts=AccountService(settings, create_namespace, _add_owner, resolver.forget),
         devices=DeviceService(settings, tokens),
         tokens=tokens,

@@ -42,6 +42,7 @@ class HubConfig(Application):
     public_url = Unicode("", help="Address under which clients reach the hub, when it differs from the Host they send").tag(config=True)
     hub_name = Unicode("Carrel", help="Name shown to people").tag(config=True)
     registration = Enum(["open", "closed"], "closed", help="Whether anyone may create an account").tag(config=True)
+    registrations_per_hour = Int(300, help="New accounts and device sign-ins that one client address may begin per hour").tag(config=True)
     allow_anonymous = Bool(True, help="Whether public packages can be read without signing in").tag(config=True)
     max_upload_bytes = Int(5_000_000_000, help="Largest file, in bytes").tag(config=True)
     min_free_bytes = Int(200_000_000, help="Room that must stay free on the disk, in bytes").tag(config=True)
@@ -59,7 +60,8 @@ class HubConfig(Application):
     aliases = {
         name.replace("_", "-"): f"HubConfig.{name}"
         for name in (
-            "config_file data_dir database_url blob_store_url address port trust_proxy public_url hub_name registration allow_anonymous "
+            "config_file data_dir database_url blob_store_url address port trust_proxy public_url hub_name registration "
+            "registrations_per_hour allow_anonymous "
             "max_upload_bytes min_free_bytes session_seconds device_seconds device_interval credential_cache_seconds sweep_grace_seconds "
             "temp_grace_seconds presigned_downloads accel_prefix"
         ).split()
@@ -96,6 +98,7 @@ class HubConfig(Application):
             name=self.hub_name,
             public_url=self.public_url.rstrip("/"),
             registration=self.registration,
+            registrations_per_hour=self.registrations_per_hour,
             allow_anonymous=self.allow_anonymous,
             max_upload_bytes=self.max_upload_bytes,
             min_free_bytes=self.min_free_bytes,

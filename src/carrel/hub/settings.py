@@ -17,6 +17,7 @@ class HubSettings:
     name: str = "Carrel"
     public_url: str = ""
     registration: str = "closed"  # or "open"
+    registrations_per_hour: int = 300  # per client address
     allow_anonymous: bool = True
     max_upload_bytes: int = 5_000_000_000
     min_free_bytes: int = 200_000_000

@@ -18,6 +18,10 @@ from carrel.core.errors import CarrelError, NotFound, Unavailable
 from carrel.storage.base import CHUNK_BYTES, BlobWriter, StoredBlob
 from carrel.storage.spool import SpoolFile, sweep_spool
 
+# A person waits for the answer: better an error that says so than three minutes of silence.
+_CLIENT = {"connect_timeout": "5s", "timeout": "60s"}
+_RETRIES: Any = {"max_retries": 4, "retry_timeout": timedelta(seconds=20)}
+
 
 def open_object_store(url: str, temporary: Path) -> ObjectBlobStore:
     """Open the store at *url*: ``s3://bucket/prefix?endpoint=http://…&region=…`` or what obstore understands.
@@ -26,16 +30,17 @@ def open_object_store(url: str, temporary: Path) -> ObjectBlobStore:
     """
     parts = urlsplit(url)
     options: dict[str, Any] = dict(parse_qsl(parts.query))
+    client: dict[str, Any] = dict(_CLIENT)
     prefix = parts.path.strip("/")
     if parts.scheme == "s3":
         endpoint = options.get("endpoint", "")
         if endpoint:
             options.setdefault("virtual_hosted_style_request", False)
             options.setdefault("region", "us-east-1")
-            if endpoint.startswith("http:"):
-                options["client_options"] = {"allow_http": True}
-        return ObjectBlobStore(S3Store(parts.netloc, **options), prefix, temporary)
-    return ObjectBlobStore(from_url(f"{parts.scheme}://{parts.netloc}", **options), prefix, temporary)
+        client["allow_http"] = endpoint.startswith("http:")
+        return ObjectBlobStore(S3Store(parts.netloc, client_options=client, retry_config=_RETRIES, **options), prefix, temporary)
+    store = from_url(f"{parts.scheme}://{parts.netloc}", client_options=client, retry_config=_RETRIES, **options)
+    return ObjectBlobStore(store, prefix, temporary)
 
 
 class ObjectBlobStore:

@@ -92,6 +92,7 @@ def rclone_server(folder: Path, rclone: Path) -> Iterator[S3Server]:
         keys,
         "--config",
         folder / "rclone.conf",
+        "--dir-cache-time=0s",  # buckets are made behind its back
         root,
     ]
     process = Process(command, folder / "rclone.log")

@@ -67,7 +67,7 @@ class AttemptLimiter:
         RateLimited
         """
         with self._lock:
-            times = self._recent(key)
+            times = self._recent(key) if key in self._failures else deque[float]()
             if len(times) >= self._limit:
                 wait = max(1, round(times[0] + self._window - time.monotonic()))
                 raise RateLimited(f"Too many failed attempts. Try again in {wait} seconds.", retry_after=wait)

@@ -34,7 +34,7 @@ class TokensHandler(ApiHandler):
             uow,
             self.principal,
             name=body.name,
-            scopes=frozenset(body.scopes),
+            scopes=None if body.scopes is None else frozenset(body.scopes),
             namespace=body.namespace,
             expires_in=body.expires_in,
         )

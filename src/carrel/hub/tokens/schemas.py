@@ -14,7 +14,7 @@ class TokenRequest(BaseModel):
     """A token to create."""
 
     name: str = Field(min_length=1, max_length=200)
-    scopes: list[Scope] = Field(min_length=1)
+    scopes: list[Scope] | None = Field(None, min_length=1, description="Absent: everything its maker may do")
     namespace: str | None = Field(None, description="Limit the token to this namespace")
     expires_in: int | None = Field(None, gt=0, le=20 * 365 * 86400, description="Seconds; absent: does not expire")
 

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from carrel.core.clock import now
 from carrel.core.errors import Forbidden, NotFound, Unauthenticated
-from carrel.core.scopes import Scope
+from carrel.core.scopes import ALL_SCOPES, Scope
 from carrel.core.tokens import mint
 from carrel.database.unit_of_work import UnitOfWork
 from carrel.hub.accounts.principal import Principal, Via
@@ -57,11 +57,22 @@ class TokenService:
         principal: Principal,
         *,
         name: str,
-        scopes: Collection[Scope],
+        scopes: Collection[Scope] | None = None,
         namespace: str | None = None,
         expires_in: int | None = None,
     ) -> NewToken:
         """Mint a token for the caller.
+
+        Parameters
+        ----------
+        name : str
+            For its owner.
+        scopes : collection of Scope, optional
+            By default everything its maker may do.
+        namespace : str, optional
+            Limit it to this namespace.
+        expires_in : int, optional
+            Seconds; by default it does not expire.
 
         Raises
         ------
@@ -70,8 +81,10 @@ class TokenService:
         """
         if principal.user_id is None:
             raise Unauthenticated("Sign in to create a token.")
-        if principal.via is not Via.PASSWORD and not frozenset(scopes) <= principal.scopes:
-            missing = ", ".join(sorted(scope.value for scope in frozenset(scopes) - principal.scopes))
+        most = ALL_SCOPES if principal.via is Via.PASSWORD else principal.scopes
+        wanted = most if scopes is None else frozenset(scopes)
+        if not wanted <= most:
+            missing = ", ".join(sorted(scope.value for scope in wanted - most))
             raise Forbidden(f"A token cannot give more than its maker has. Missing here: {missing}.", code="scope_exceeded")
         moment = now()
         expires_at = None if expires_in is None else moment + timedelta(seconds=expires_in)
@@ -83,7 +96,7 @@ class TokenService:
             require_member(principal, row)
             namespace_id = row.id
         minted = mint()
-        kept = sorted(scope.value for scope in scopes)
+        kept = sorted(scope.value for scope in wanted)
         token_id = repository.insert_token(
             uow,
             {
