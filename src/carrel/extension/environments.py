@@ -119,11 +119,15 @@ def prefix_of_spec(spec: Mapping[str, Any]) -> Path | None:
 
 
 def contains(prefix: Path, program: Path) -> bool:
-    """Whether *program* lies in *prefix*, links in the path of the prefix itself aside."""
-    if program.is_relative_to(prefix):
-        return True
+    """Whether *program* is a program of the environment at *prefix*, links in the path of the prefix itself aside.
+
+    It must lie where environments keep programs: any folder further up contains it too, and ``/`` every one.
+    """
     with contextlib.suppress(OSError):
-        return (program.parent.resolve() / program.name).is_relative_to(prefix.resolve())
+        folder, root = program.parent.resolve(), prefix.resolve()
+        if folder in (root, root / "bin", root / "Scripts"):
+            return True
+        return (prefix / "conda-meta").is_dir() and folder.is_relative_to(root)
     return False
 
 
