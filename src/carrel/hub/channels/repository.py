@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Table, delete, func, insert, select
+from sqlalchemy import Connection, Table, bindparam, delete, func, insert, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from carrel.hub.channels.models import channel_change, channel_version
@@ -29,9 +30,36 @@ class ChangeSet:
     package_ids: frozenset[int] | None
 
 
-def upsert(connection: Connection, table: Table) -> Any:
-    """Return the ``INSERT`` of the connection's dialect, the one that knows ``ON CONFLICT``."""
-    return sqlite.insert(table) if connection.dialect.name == "sqlite" else postgresql.insert(table)
+@functools.cache
+def upsert(dialect: str, table: Table, *update: str) -> Any:
+    """Return the ``INSERT`` that replaces the columns *update* of a row whose primary key exists, or leaves it alone without any.
+
+    Statements are made once: building them costs more than the database needs to run them.
+    """
+    statement: Any = sqlite.insert(table) if dialect == "sqlite" else postgresql.insert(table)
+    keys = [column.name for column in table.primary_key.columns]
+    if not update:
+        return statement.on_conflict_do_nothing(index_elements=keys)
+    return statement.on_conflict_do_update(index_elements=keys, set_={name: statement.excluded[name] for name in update})
+
+
+@functools.cache
+def _advance(dialect: str) -> Any:
+    statement: Any = sqlite.insert(channel_version) if dialect == "sqlite" else postgresql.insert(channel_version)
+    return statement.on_conflict_do_update(
+        index_elements=["namespace_id", "protocol"], set_={"version": channel_version.c.version + 1}
+    ).returning(channel_version.c.version)
+
+
+_CURRENT = select(channel_version.c.version).where(
+    channel_version.c.namespace_id == bindparam("namespace_id"), channel_version.c.protocol == bindparam("protocol")
+)
+_CHANGES = select(channel_change.c.version, channel_change.c.package_id).where(
+    channel_change.c.namespace_id == bindparam("namespace_id"),
+    channel_change.c.protocol == bindparam("protocol"),
+    channel_change.c.version > bindparam("since"),
+)
+_RECORD = insert(channel_change)
 
 
 class ChannelVersionRepository:
@@ -50,14 +78,7 @@ class ChannelVersionRepository:
 
     def current(self, namespace_id: int) -> int:
         """Return the version of a namespace's channels, 0 when nothing was ever published there."""
-        return (
-            self._connection.scalar(
-                select(channel_version.c.version).where(
-                    channel_version.c.namespace_id == namespace_id, channel_version.c.protocol == self._protocol
-                )
-            )
-            or 0
-        )
+        return self._connection.scalar(_CURRENT, {"namespace_id": namespace_id, "protocol": self._protocol}) or 0
 
     def advance(self, namespace_id: int) -> int:
         """Count one more version and return it.
@@ -65,22 +86,14 @@ class ChannelVersionRepository:
         The row stays locked until the transaction ends. Whoever maintains an index calls this *before* reading what it
         indexes: two uploads to one package then see each other's files, and versions are committed in their order.
         """
-        statement = (
-            upsert(self._connection, channel_version)
-            .values(namespace_id=namespace_id, protocol=self._protocol, version=1)
-            .on_conflict_do_update(
-                index_elements=[channel_version.c.namespace_id, channel_version.c.protocol],
-                set_={"version": channel_version.c.version + 1},
-            )
-            .returning(channel_version.c.version)
-        )
-        return int(self._connection.execute(statement).scalar_one())
+        values = {"namespace_id": namespace_id, "protocol": self._protocol, "version": 1}
+        return int(self._connection.execute(_advance(self._connection.dialect.name), values).scalar_one())
 
     def record(self, namespace_id: int, version: int, package_ids: Collection[int], at: datetime) -> None:
         """Note which packages changed at *version*."""
         if package_ids:
             self._connection.execute(
-                insert(channel_change),
+                _RECORD,
                 [
                     {
                         "namespace_id": namespace_id,
@@ -98,13 +111,8 @@ class ChannelVersionRepository:
         current = self.current(namespace_id)
         if version >= current:
             return ChangeSet(current, frozenset())
-        rows = self._connection.execute(
-            select(channel_change.c.version, channel_change.c.package_id).where(
-                channel_change.c.namespace_id == namespace_id,
-                channel_change.c.protocol == self._protocol,
-                channel_change.c.version > version,
-            )
-        ).all()
+        since = {"namespace_id": namespace_id, "protocol": self._protocol, "since": version}
+        rows = self._connection.execute(_CHANGES, since).all()
         # Every version has at least one row, so a missing one means that the record was swept.
         if len({row.version for row in rows}) != current - version:
             return ChangeSet(current, None)

@@ -85,8 +85,8 @@ class Tier(StrEnum):
 class SearchIndex(Protocol):
     """Finds documents. Every call is bounded by *limit*, never by the number of matches."""
 
-    def put(self, document: Document) -> None:
-        """Index *document* in place of what was there."""
+    def put(self, document: Document, *, new: bool = False) -> None:
+        """Index *document* in place of what was there; *new*: nothing was."""
         ...
 
     def remove(self, package_id: int) -> None:

@@ -27,8 +27,10 @@ def refresh(repository: SearchRepository, package_id: int) -> None:
     document = repository.document(package_id)
     if document is None:
         repository.remove(package_id)
-    elif repository.digest(package_id) != document.digest:
-        repository.put(document)
+        return
+    present = repository.digest(package_id)
+    if present != document.digest:
+        repository.put(document, new=present is None)
 
 
 def rebuild(uow: UnitOfWork) -> int:

@@ -31,8 +31,8 @@ class PostgresqlSearchIndex:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def put(self, document: Document) -> None:
-        """Index *document* in place of what was there."""
+    def put(self, document: Document, *, new: bool = False) -> None:
+        """Index *document* in place of what was there; *new*: nothing was."""
         self._connection.execute(
             _PUT,
             {

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, and_, delete, select
+from sqlalchemy import Connection, and_, bindparam, delete, select
 
 from carrel.hub.accounts.principal import Principal
 from carrel.hub.channels.repository import upsert
@@ -21,6 +21,30 @@ from carrel.hub.search.sqlite import SqliteSearchIndex
 
 _DESCRIPTION_LENGTH = 20_000
 _BODY_LENGTH = 120_000
+
+
+_PACKAGE = select(
+    package.c.namespace_id,
+    package.c.name,
+    package.c.kinds,
+    package.c.summary,
+    package.c.description,
+    package.c.visibility,
+    package.c.latest_version,
+).where(package.c.id == bindparam("package_id"))
+_TEXTS = (
+    select(file.c.search_text)
+    .join(release, release.c.id == file.c.release_id)
+    .where(
+        file.c.package_id == bindparam("package_id"),
+        release.c.version == bindparam("version"),
+        release.c.state == "published",
+        file.c.search_text != "",
+    )
+    .order_by(file.c.id)
+)
+_MODULES = select(import_name.c.name).where(import_name.c.package_id == bindparam("package_id")).order_by(import_name.c.name)
+_DIGEST = select(search_document.c.digest).where(search_document.c.package_id == bindparam("package_id"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,24 +94,14 @@ class SearchRepository:
 
     def document(self, package_id: int) -> Document | None:
         """Return what is known of a package, None when it is gone."""
-        row = self._connection.execute(select(package).where(package.c.id == package_id)).first()
+        row = self._connection.execute(_PACKAGE, {"package_id": package_id}).first()
         if row is None:
             return None
-        texts = self._connection.scalars(
-            select(file.c.search_text)
-            .join(release, release.c.id == file.c.release_id)
-            .where(
-                file.c.package_id == package_id,
-                release.c.version == row.latest_version,
-                release.c.state == "published",
-                file.c.search_text != "",
-            )
-            .order_by(file.c.id)
-        )
+        texts = self._connection.scalars(_TEXTS, {"package_id": package_id, "version": row.latest_version})
         return Document(
             package_id,
             row.name,
-            tuple(self._import_names([package_id]).get(package_id, ())),
+            tuple(self._connection.scalars(_MODULES, {"package_id": package_id})),
             row.summary,
             "\n".join([row.description[:_DESCRIPTION_LENGTH], *texts])[:_BODY_LENGTH],
             document_facets(row.namespace_id, row.visibility, row.kinds, published=row.latest_version is not None),
@@ -95,17 +109,13 @@ class SearchRepository:
 
     def digest(self, package_id: int) -> str | None:
         """Return the digest of what is indexed of a package, None when nothing is."""
-        return self._connection.scalar(select(search_document.c.digest).where(search_document.c.package_id == package_id))
+        return self._connection.scalar(_DIGEST, {"package_id": package_id})
 
-    def put(self, document: Document) -> None:
-        """Index *document* in place of what was there."""
-        values = {"name_key": document.name.lower(), "digest": document.digest}
-        self._connection.execute(
-            upsert(self._connection, search_document)
-            .values(package_id=document.package_id, **values)
-            .on_conflict_do_update(index_elements=[search_document.c.package_id], set_=values)
-        )
-        self.index.put(document)
+    def put(self, document: Document, *, new: bool = False) -> None:
+        """Index *document* in place of what was there; *new*: nothing was."""
+        values = {"package_id": document.package_id, "name_key": document.name.lower(), "digest": document.digest}
+        self._connection.execute(upsert(self._connection.dialect.name, search_document, "name_key", "digest"), values)
+        self.index.put(document, new=new)
 
     def remove(self, package_id: int) -> None:
         """Forget a package. One that was deleted is forgotten with its row."""

@@ -33,9 +33,10 @@ class SqliteSearchIndex:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def put(self, document: Document) -> None:
-        """Index *document* in place of what was there."""
-        self.remove(document.package_id)
+    def put(self, document: Document, *, new: bool = False) -> None:
+        """Index *document* in place of what was there; *new*: nothing was."""
+        if not new:
+            self.remove(document.package_id)
         self._connection.execute(
             _INSERT_TEXT,
             {

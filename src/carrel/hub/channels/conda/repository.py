@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, and_, delete, func, select, update
+from sqlalchemy import Connection, and_, bindparam, delete, func, select, update
 
 from carrel.core.kinds import Kind
 from carrel.hub.channels.models import shard, shard_content, shard_owner
@@ -74,6 +74,33 @@ class Entry:
     updated_at: datetime
 
 
+_FILES = (
+    select(
+        file_label.c.label_id,
+        file.c.subdir,
+        file.c.filename,
+        file.c.sha256,
+        blob.c.md5,
+        blob.c.size,
+        file.c.attributes,
+        file.c.uploaded_at,
+    )
+    .select_from(file)
+    .join(release, release.c.id == file.c.release_id)
+    .join(blob, blob.c.sha256 == file.c.sha256)
+    .join(file_label, file_label.c.file_id == file.c.id)
+    .where(file.c.package_id == bindparam("package_id"), file.c.kind == Kind.CONDA.value, release.c.state == "published")
+)
+_DIGESTS = select(shard.c.label_id, shard.c.subdir, shard.c.sha256).where(shard.c.package_id == bindparam("package_id"))
+_LABEL_ID = select(label.c.id).where(label.c.namespace_id == bindparam("namespace_id"), label.c.name == bindparam("name"))
+_ENTRIES = (
+    select(shard.c.package_id, shard.c.name, shard.c.sha256, package.c.visibility, shard.c.updated_at)
+    .join(package, package.c.id == shard.c.package_id)
+    .where(shard.c.label_id == bindparam("label_id"), shard.c.subdir == bindparam("subdir"))
+)
+_SOME_ENTRIES = _ENTRIES.where(shard.c.package_id.in_(bindparam("package_ids", expanding=True)))
+
+
 class CondaChannelRepository:
     """Shards, and the files they are made of.
 
@@ -89,23 +116,7 @@ class CondaChannelRepository:
 
     def files(self, package_id: int) -> Iterator[ChannelFile]:
         """Yield the published conda files of a package, once for each label."""
-        rows = self._connection.execute(
-            select(
-                file_label.c.label_id,
-                file.c.subdir,
-                file.c.filename,
-                file.c.sha256,
-                blob.c.md5,
-                blob.c.size,
-                file.c.attributes,
-                file.c.uploaded_at,
-            )
-            .select_from(file)
-            .join(release, release.c.id == file.c.release_id)
-            .join(blob, blob.c.sha256 == file.c.sha256)
-            .join(file_label, file_label.c.file_id == file.c.id)
-            .where(file.c.package_id == package_id, file.c.kind == Kind.CONDA.value, release.c.state == "published")
-        )
+        rows = self._connection.execute(_FILES, {"package_id": package_id})
         for row in rows:
             yield ChannelFile(
                 ShardKey(row.label_id, row.subdir),
@@ -119,31 +130,27 @@ class CondaChannelRepository:
 
     def shard_digests(self, package_id: int) -> dict[ShardKey, str]:
         """Return the present shards of a package."""
-        rows = self._connection.execute(select(shard.c.label_id, shard.c.subdir, shard.c.sha256).where(shard.c.package_id == package_id))
+        rows = self._connection.execute(_DIGESTS, {"package_id": package_id})
         return {ShardKey(row.label_id, row.subdir): row.sha256 for row in rows}
 
     def put_shard(self, row: ShardRow, content: bytes, at: datetime) -> None:
         """Write a shard in place of the former one."""
+        dialect = self._connection.dialect.name
+        # A content that comes back is new again for the sweep.
+        self._connection.execute(upsert(dialect, shard_content, "created_at"), {"sha256": row.sha256, "data": content, "created_at": at})
+        self._connection.execute(upsert(dialect, shard_owner), {"sha256": row.sha256, "package_id": row.package_id})
         self._connection.execute(
-            upsert(self._connection, shard_content)
-            .values(sha256=row.sha256, data=content, created_at=at)
-            # A content that comes back is new again for the sweep.
-            .on_conflict_do_update(index_elements=[shard_content.c.sha256], set_={"created_at": at})
-        )
-        self._connection.execute(
-            upsert(self._connection, shard_owner).values(sha256=row.sha256, package_id=row.package_id).on_conflict_do_nothing()
-        )
-        values = {
-            "name": row.name,
-            "sha256": row.sha256,
-            "json_conda": row.json_conda,
-            "json_tar_bz2": row.json_tar_bz2,
-            "updated_at": at,
-        }
-        self._connection.execute(
-            upsert(self._connection, shard)
-            .values(label_id=row.key.label_id, subdir=row.key.subdir, package_id=row.package_id, **values)
-            .on_conflict_do_update(index_elements=[shard.c.label_id, shard.c.subdir, shard.c.package_id], set_=values)
+            upsert(dialect, shard, "name", "sha256", "json_conda", "json_tar_bz2", "updated_at"),
+            {
+                "label_id": row.key.label_id,
+                "subdir": row.key.subdir,
+                "package_id": row.package_id,
+                "name": row.name,
+                "sha256": row.sha256,
+                "json_conda": row.json_conda,
+                "json_tar_bz2": row.json_tar_bz2,
+                "updated_at": at,
+            },
         )
 
     def retire_content(self, digests: Collection[str], at: datetime) -> None:
@@ -168,7 +175,7 @@ class CondaChannelRepository:
 
     def label_id(self, namespace_id: int, name: str) -> int | None:
         """Return the label's id, or None when the namespace has no such label."""
-        return self._connection.scalar(select(label.c.id).where(label.c.namespace_id == namespace_id, label.c.name == name))
+        return self._connection.scalar(_LABEL_ID, {"namespace_id": namespace_id, "name": name})
 
     def subdirs(self, label_id: int) -> list[str]:
         """Return the subdirs that hold anything under a label."""
@@ -186,16 +193,12 @@ class CondaChannelRepository:
 
     def entries(self, label_id: int, subdir: str, package_ids: Collection[int] | None = None) -> list[Entry]:
         """Return the entries of a channel, of all packages or of *package_ids*."""
-        query = (
-            select(shard.c.package_id, shard.c.name, shard.c.sha256, package.c.visibility, shard.c.updated_at)
-            .join(package, package.c.id == shard.c.package_id)
-            .where(shard.c.label_id == label_id, shard.c.subdir == subdir)
-        )
+        channel = {"label_id": label_id, "subdir": subdir}
         if package_ids is None:
-            return [_entry(row) for row in self._connection.execute(query)]
+            return [_entry(row) for row in self._connection.execute(_ENTRIES, channel)]
         found: list[Entry] = []
         for batch in _batches(sorted(package_ids)):
-            found.extend(_entry(row) for row in self._connection.execute(query.where(shard.c.package_id.in_(batch))))
+            found.extend(_entry(row) for row in self._connection.execute(_SOME_ENTRIES, {**channel, "package_ids": batch}))
         return found
 
     def listed_shards(self, label_id: int, subdir: str, visibilities: Collection[str]) -> list[tuple[str, bytes]]:
