@@ -54,7 +54,10 @@ export class CarrelApi {
   }
 
   /** Installed packages, or null when nothing changed since the list tagged `etag`. */
-  async packages(id: string, etag?: string | null): Promise<{ items: wire.IInstalledPackage[]; etag: string | null } | null> {
+  async packages(
+    id: string,
+    etag?: string | null
+  ): Promise<{ items: wire.IInstalledPackage[]; etag: string | null } | null> {
     const response = await this._request(`environments/${id}/packages`, {
       headers: etag ? { 'If-None-Match': etag } : {}
     });
@@ -99,15 +102,25 @@ export class CarrelApi {
     return this._json('search', { query: { q, ...query }, signal });
   }
 
-  details(source: string, name: string, environment?: string | null, signal?: AbortSignal): Promise<wire.IPackageDetails> {
+  details(
+    source: string,
+    name: string,
+    environment?: string | null,
+    signal?: AbortSignal
+  ): Promise<wire.IPackageDetails> {
     return this._json(`packages/${encodeURIComponent(source)}/${encodeURIComponent(name)}`, {
       query: { environment },
       signal
     });
   }
 
-  async imports(environment: string, modules: readonly string[], signal?: AbortSignal): Promise<wire.IImport[]> {
-    const body = { environment, modules };
+  async imports(
+    environment: string,
+    modules: readonly string[],
+    path: string,
+    signal?: AbortSignal
+  ): Promise<wire.IImport[]> {
+    const body = { environment, modules, path };
     return (await this._json<{ items: wire.IImport[] }>('imports', { method: 'POST', body, signal })).items;
   }
 
@@ -132,6 +145,7 @@ export class CarrelApi {
   async *jobLog(id: string, after = 0, signal?: AbortSignal): AsyncGenerator<wire.JobEvent> {
     let delay = this._resumeDelay;
     for (;;) {
+      const before = after;
       try {
         const response = await this._request(`jobs/${encodeURIComponent(id)}/log`, { query: { after }, signal });
         for await (const event of readLines(response)) {
@@ -142,6 +156,14 @@ export class CarrelApi {
           delay = this._resumeDelay;
           yield event;
           if (event.type === 'state' && isFinal(event.state)) {
+            return;
+          }
+        }
+        if (after === before) {
+          // The log ended without saying how: the job itself knows, when it is over.
+          const { state, result, error } = await this.job(id);
+          if (isFinal(state)) {
+            yield { seq: after, type: 'state', state, result, error };
             return;
           }
         }
@@ -246,8 +268,12 @@ async function asError(response: Response): Promise<ApiError> {
   } catch {
     // A proxy's page: the status line is all there is.
   }
-  const message = String(body.detail || body.message || response.statusText || `HTTP ${response.status}`);
-  return new ApiError(response.status, String(body.code ?? response.status), message, body);
+  const text = (key: string) => {
+    const value = body[key];
+    return typeof value === 'string' ? value : '';
+  };
+  const message = text('detail') || text('message') || response.statusText || `HTTP ${response.status}`;
+  return new ApiError(response.status, text('code') || String(response.status), message, body);
 }
 
 /** Parse newline-delimited JSON while it arrives; blank heartbeat lines are skipped. */

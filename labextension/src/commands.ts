@@ -21,7 +21,9 @@ export function addPanelCommands(app: JupyterFrontEnd, carrel: ICarrel, panel: C
     label: trans.__('Packages…'),
     caption: trans.__('Find, install and remove packages of the active kernel'),
     icon: carrelIcon,
-    describedBy: { args: { type: 'object', properties: { query: { type: 'string', description: trans.__('What to search for') } } } },
+    describedBy: {
+      args: { type: 'object', properties: { query: { type: 'string', description: trans.__('What to search for') } } }
+    },
     execute: args => {
       shell.activateById(panel.id);
       panel.focusSearch(typeof args.query === 'string' ? args.query : undefined);

@@ -36,7 +36,10 @@ export const lockIcon = icon(
   '<path d="M12 2a5 5 0 0 1 5 5v2h1a2 2 0 0 1 2 2v8a2 2 0 0 1-2 2H6a2 2 0 0 1-2-2v-8a2 2 0 0 1 2-2h1V7a5 5 0 0 1 5-5zm0 2a3 3 0 0 0-3 3v2h6V7a3 3 0 0 0-3-3zm0 9a1.5 1.5 0 0 0-.8 2.8V18h1.6v-2.2A1.5 1.5 0 0 0 12 13z"/>'
 );
 
-export const warningIcon = icon('warning', '<path d="M12 3 22 20.5H2zm-1 7v5h2v-5zm0 6.5v2h2v-2z" fill-rule="evenodd"/>');
+export const warningIcon = icon(
+  'warning',
+  '<path d="M12 3 22 20.5H2zm-1 7v5h2v-5zm0 6.5v2h2v-2z" fill-rule="evenodd"/>'
+);
 
 export const infoIcon = icon(
   'info',

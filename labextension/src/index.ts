@@ -1,4 +1,10 @@
-import { ILabShell, ILayoutRestorer, IRouter, type JupyterFrontEnd, type JupyterFrontEndPlugin } from '@jupyterlab/application';
+import {
+  ILabShell,
+  ILayoutRestorer,
+  IRouter,
+  type JupyterFrontEnd,
+  type JupyterFrontEndPlugin
+} from '@jupyterlab/application';
 import { ICommandPalette, IToolbarWidgetRegistry } from '@jupyterlab/apputils';
 import { IConsoleTracker } from '@jupyterlab/console';
 import { IDefaultFileBrowser } from '@jupyterlab/filebrowser';
@@ -131,7 +137,11 @@ const publish: JupyterFrontEndPlugin<void> = {
       commands.notifyCommandChanged(CommandIDs.publish);
       commands.notifyCommandChanged(CommandIDs.publishAs);
     });
-    toolbars?.addFactory<NotebookPanel>('Notebook', 'carrel-publish', owner => new PublishButton(owner, commands, trans));
+    toolbars?.addFactory<NotebookPanel>(
+      'Notebook',
+      'carrel-publish',
+      owner => new PublishButton(owner, commands, trans)
+    );
     palette?.addItem({ command: CommandIDs.publish, category: CATEGORY });
     palette?.addItem({ command: CommandIDs.publishAs, category: CATEGORY });
     void settings
@@ -172,7 +182,9 @@ const open: JupyterFrontEndPlugin<void> = {
       describedBy: {
         args: {
           type: 'object',
-          properties: { reference: { type: 'string', description: trans.__('owner/name, owner/name@version or a link') } }
+          properties: {
+            reference: { type: 'string', description: trans.__('owner/name, owner/name@version or a link') }
+          }
         }
       },
       execute: args =>
@@ -186,7 +198,7 @@ const open: JupyterFrontEndPlugin<void> = {
         )
     });
     palette?.addItem({ command: CommandIDs.openHub, category: CATEGORY, args: { isPalette: true } });
-    launcher?.add({ command: CommandIDs.openHub, category: 'Other', rank: 10, args: { isLauncher: true } });
+    launcher?.add({ command: CommandIDs.openHub, category: trans.__('Other'), rank: 10, args: { isLauncher: true } });
     if (router) {
       let pending = false;
       commands.addCommand(CommandIDs.openFromURL, {

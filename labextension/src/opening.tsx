@@ -33,12 +33,18 @@ export async function openFromHub(
 }
 
 /** Open what was rebuilt with its own kernel. The copy is untrusted: its outputs are inert until it is run. */
-async function openResult(app: JupyterFrontEnd, { carrel }: IEnvironmentOfComponents, result: IReproduced): Promise<void> {
+async function openResult(
+  app: JupyterFrontEnd,
+  { carrel }: IEnvironmentOfComponents,
+  result: IReproduced
+): Promise<void> {
   await app.serviceManager.kernelspecs.refreshSpecs();
   if (result.path) {
     const kernel = result.kernel_name ? { name: result.kernel_name } : undefined;
     await app.commands.execute('docmanager:open', { path: result.path, factory: 'Notebook', kernel });
   } else {
-    Notification.success(carrel.trans.__('The environment is ready: choose the kernel “%1” in any notebook.', result.kernel_name));
+    Notification.success(
+      carrel.trans.__('The environment is ready: choose the kernel “%1” in any notebook.', result.kernel_name)
+    );
   }
 }

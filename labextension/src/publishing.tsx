@@ -36,6 +36,7 @@ export async function publishNotebook(
     Notification.warning(policy.reason || trans.__('Publishing is switched off on this server.'));
     return;
   }
+  // eslint-disable-next-line jupyter/require-disposable-ownership -- disposed of in `finally` below
   const model = new PublishModel(api, jobs, panel, () => environmentOf(provided, panel), preferences);
   try {
     if (publication(panel) && hub.signedIn && !ask && !preferences.alwaysAsk) {
@@ -66,7 +67,9 @@ function announce({ carrel }: IEnvironmentOfComponents, model: PublishModel, res
   const view = { label: trans.__('View'), callback: () => void window.open(result.url, '_blank', 'noopener') };
   const copy = { label: trans.__('Copy link'), callback: () => Clipboard.copyToSystem(result.url) };
   if (result.unchanged) {
-    Notification.info(trans.__('Nothing changed: %1 is already version %2.', name, result.version), { actions: [view, copy] });
+    Notification.info(trans.__('Nothing changed: %1 is already version %2.', name, result.version), {
+      actions: [view, copy]
+    });
     return;
   }
   Notification.success(trans.__('Published %1, version %2.', name, result.version), {

@@ -263,6 +263,8 @@ export interface IFinding {
   masked: string;
   strong: boolean;
   line: number | null;
+  /** Path of a data file the finding is in. */
+  file?: string;
 }
 
 export interface IPublishCheck {

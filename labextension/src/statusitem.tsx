@@ -47,7 +47,7 @@ function Item(): JSX.Element | null {
       type="button"
       className="carrel-StatusItem-button"
       data-testid="carrel-status-item"
-      title={trans.__('Packages of %1', environment.environment!.prefix)}
+      title={trans.__('Packages of %1', environment.environment.prefix)}
       disabled={!commands.hasCommand(CommandIDs.openPanel)}
       onClick={() => void commands.execute(CommandIDs.openPanel)}
     >

@@ -41,6 +41,10 @@ function JobRow({ job }: { job: ITrackedJob }): JSX.Element {
   const { jobs, changes } = useCarrel();
   const trans = useTrans();
   const [open, setOpen] = useState(false);
+  const showLog = () => {
+    setOpen(!open);
+    void jobs.loadLog(job.id).catch(() => undefined);
+  };
   const snapshot = job.kind === 'apply' && job.state === 'done' ? (job.result as IApplied | null)?.snapshot : null;
   return (
     <li className="carrel-Job" data-testid="carrel-job" data-state={job.state} data-kind={job.kind}>
@@ -62,19 +66,24 @@ function JobRow({ job }: { job: ITrackedJob }): JSX.Element {
       {job.error && <div className="carrel-Error">{job.error.detail || job.error.message}</div>}
       <div className="carrel-Job-buttons">
         {snapshot && job.environment && (
-          <Button look="quiet" testid="carrel-undo" disabled={changes.busy} onClick={() => void changes.restore(job.environment!, snapshot)}>
+          <Button
+            look="quiet"
+            testid="carrel-undo"
+            disabled={changes.busy}
+            onClick={() => void changes.restore(job.environment!, snapshot)}
+          >
             {trans.__('Undo')}
           </Button>
         )}
-        {job.log.length > 0 && (
-          <Button look="quiet" aria-expanded={open} onClick={() => setOpen(!open)}>
+        {isFinal(job.state) && (
+          <Button look="quiet" aria-expanded={open} onClick={showLog}>
             {open ? trans.__('Hide log') : trans.__('Log')}
           </Button>
         )}
       </div>
       {open && (
         <pre className="carrel-Log" tabIndex={0} aria-label={trans.__('Log')}>
-          {job.log.join('\n')}
+          {job.log.join('\n') || trans.__('Nothing was written.')}
         </pre>
       )}
     </li>

@@ -8,7 +8,9 @@ interface IButtonProps extends ButtonHTMLAttributes<HTMLButtonElement> {
 }
 
 export function Button({ look = 'normal', testid, className = '', ...rest }: IButtonProps): JSX.Element {
-  return <button type="button" {...rest} data-testid={testid} className={`carrel-Button carrel-mod-${look} ${className}`} />;
+  return (
+    <button type="button" {...rest} data-testid={testid} className={`carrel-Button carrel-mod-${look} ${className}`} />
+  );
 }
 
 interface IIconButtonProps extends IButtonProps {

@@ -22,7 +22,10 @@ export function EnvironmentHeader(): JSX.Element {
         checked: item.id === environment?.id,
         run: () => model.choose(item)
       }));
-      openMenu(entries.length ? entries : [{ label: trans.__('No environment found'), run: () => undefined, disabled: true }], at);
+      openMenu(
+        entries.length ? entries : [{ label: trans.__('No environment found'), run: () => undefined, disabled: true }],
+        at
+      );
     });
   };
 
@@ -64,7 +67,7 @@ export function EnvironmentHeader(): JSX.Element {
     : [];
 
   return (
-    <header className="carrel-Header">
+    <div className="carrel-Header">
       <button
         type="button"
         className="carrel-Chip"
@@ -105,7 +108,7 @@ export function EnvironmentHeader(): JSX.Element {
         aria-haspopup="menu"
         onClick={event => more(event.currentTarget)}
       />
-    </header>
+    </div>
   );
 }
 

@@ -53,6 +53,9 @@ export function Findings(props: { model: PublishModel; onOpenCell: (index: numbe
 }
 
 function place(finding: IFinding, trans: ReturnType<typeof useTrans>): string {
+  if (finding.file) {
+    return finding.file;
+  }
   const cell = (finding.cell ?? 0) + 1;
   switch (finding.where) {
     case 'source':

@@ -43,7 +43,7 @@ export function Grid<T>(props: IGridProps<T>): JSX.Element {
   };
 
   return (
-    <div className="carrel-Grid" role="grid" aria-label={props.label} ref={root}>
+    <div className="carrel-Grid" role="treegrid" aria-label={props.label} ref={root}>
       {props.items.map((item, index) => (
         <div
           key={keys[index]}

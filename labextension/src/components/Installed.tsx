@@ -52,7 +52,10 @@ export function Installed(): JSX.Element {
         },
         { label: trans.__('Remove'), disabled: !enabled, run: () => void changes.start({ remove: [item.name] }) },
         null,
-        { label: trans.__('Copy name and version'), run: () => void navigator.clipboard.writeText(`${item.name}==${item.version}`) }
+        {
+          label: trans.__('Copy name and version'),
+          run: () => void navigator.clipboard.writeText(`${item.name}==${item.version}`)
+        }
       ],
       at
     );
@@ -92,7 +95,9 @@ export function Installed(): JSX.Element {
         </div>
       </div>
       {packages.error && <Notice kind="error">{packages.error}</Notice>}
-      {packages.loading && packages.items.length === 0 && <p className="carrel-Empty">{trans.__('Reading packages…')}</p>}
+      {packages.loading && packages.items.length === 0 && (
+        <p className="carrel-Empty">{trans.__('Reading packages…')}</p>
+      )}
       <Grid
         label={trans.__('Installed packages')}
         items={rows.slice(0, limit)}
@@ -162,7 +167,7 @@ function InstalledRow({ item, focused, expanded, duplicated, onToggle, onMenu }:
               {trans.__('local')}
             </span>
           )}
-          {item.source === 'pypi' && !item.location && <span className="carrel-Badge">pip</span>}
+          {item.source === 'pypi' && !item.location && <span className="carrel-Badge">{trans.__('pip')}</span>}
         </span>
         <span className="carrel-Row-version">{item.version}</span>
         <IconButton

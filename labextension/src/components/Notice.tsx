@@ -2,7 +2,11 @@ import type { ReactNode } from 'react';
 import { infoIcon, warningIcon } from '../icons';
 
 /** A sentence that stands out: an icon and words, never colour alone. */
-export function Notice(props: { kind: 'info' | 'warning' | 'error'; children: ReactNode; testid?: string }): JSX.Element {
+export function Notice(props: {
+  kind: 'info' | 'warning' | 'error';
+  children: ReactNode;
+  testid?: string;
+}): JSX.Element {
   const Icon = props.kind === 'info' ? infoIcon : warningIcon;
   return (
     <div

@@ -35,7 +35,12 @@ export function OpenSheet({ reference, directory, onClose, onDone }: IOpenSheetP
   useEffect(() => () => model?.dispose(), [model]);
   if (model) {
     return (
-      <ReviewSheet model={model} onClose={onClose} onDone={onDone} onBack={reference ? undefined : () => setModel(null)} />
+      <ReviewSheet
+        model={model}
+        onClose={onClose}
+        onDone={onDone}
+        onBack={reference ? undefined : () => setModel(null)}
+      />
     );
   }
   return reference ? <></> : <Chooser onClose={onClose} onChoose={show} />;
@@ -65,7 +70,11 @@ function Chooser(props: { onClose: () => void; onChoose: (reference: string) => 
       footer={
         <>
           <Button onClick={props.onClose}>{trans.__('Cancel')}</Button>
-          <button type="submit" className="carrel-Button carrel-mod-primary" disabled={!typed && hub.shared.length !== 1}>
+          <button
+            type="submit"
+            className="carrel-Button carrel-mod-primary"
+            disabled={!typed && hub.shared.length !== 1}
+          >
             {trans.__('Review')}
           </button>
         </>
@@ -78,11 +87,13 @@ function Chooser(props: { onClose: () => void; onChoose: (reference: string) => 
           autoFocus
           className="carrel-Input"
           data-testid="carrel-open-input"
-          placeholder="owner/name"
+          placeholder={trans.__('owner/name')}
           value={text}
           onChange={event => {
             setText(event.target.value);
-            hub.sharedQuery = parseReference(event.target.value) ? event.target.value.split(/[/@]/)[1] : event.target.value;
+            hub.sharedQuery = parseReference(event.target.value)
+              ? event.target.value.split(/[/@]/)[1]
+              : event.target.value;
           }}
         />
       </label>

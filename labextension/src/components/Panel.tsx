@@ -19,7 +19,11 @@ export function Panel(): JSX.Element {
   useModel(environment);
   useModel(hub);
   const root = useRef<HTMLDivElement>(null);
-  const empty = !environment.environment && environment.state !== 'loading' && environment.state !== 'error' && environment.state !== 'dead';
+  const empty =
+    !environment.environment &&
+    environment.state !== 'loading' &&
+    environment.state !== 'error' &&
+    environment.state !== 'dead';
   const broken = hub.missingServer || environment.state === 'missing-server';
 
   const onKeyDown = (event: KeyboardEvent) => {

@@ -9,6 +9,7 @@ export function stageLabel(stage: string | null, trans: TranslationBundle): stri
   const labels: Record<string, string> = {
     queue: trans.__('Waiting'),
     wait: trans.__('Waiting'),
+    copy: trans.__('Copying'),
     index: trans.__('Reading the channels'),
     solve: trans.__('Solving'),
     plan: trans.__('Solving'),

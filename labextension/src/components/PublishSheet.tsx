@@ -159,9 +159,12 @@ function Destination({ model }: { model: PublishModel }): JSX.Element {
 
 function VisibilityField({ model }: { model: PublishModel }): JSX.Element {
   const trans = useTrans();
-  const organization = model.check!.namespaces.find(item => item.name === model.form.namespace)?.kind === 'organization';
+  const organization =
+    model.check!.namespaces.find(item => item.name === model.form.namespace)?.kind === 'organization';
   const all: Visibility[] = ['private', 'organization', 'unlisted', 'public'];
-  const choices = all.filter(item => organization || item !== 'organization' || model.form.visibility === 'organization');
+  const choices = all.filter(
+    item => organization || item !== 'organization' || model.form.visibility === 'organization'
+  );
   const hints: Record<Visibility, string> = {
     private: trans.__('Only you and those you name can see it.'),
     organization: trans.__('Every member of the organization can see it.'),
@@ -187,7 +190,11 @@ function VisibilityField({ model }: { model: PublishModel }): JSX.Element {
         <span className="carrel-Field-hint">{hints[model.form.visibility]}</span>
         {model.widens && <Notice kind="warning">{trans.__('More people than before will be able to see it.')}</Notice>}
         {model.blocked === 'strong_public' && (
-          <Notice kind="error">{trans.__('A key that looks real cannot be published for everyone. Redact it, or choose another visibility.')}</Notice>
+          <Notice kind="error">
+            {trans.__(
+              'A key that looks real cannot be published for everyone. Redact it, or choose another visibility.'
+            )}
+          </Notice>
         )}
       </span>
     </label>

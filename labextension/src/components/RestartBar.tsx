@@ -35,9 +35,18 @@ export function RestartBar(): JSX.Element | null {
             new Intl.ListFormat(document.documentElement.lang || undefined).format(names.slice(0, 4))
           )}
         </span>
-        <IconButton icon={closeIcon} label={trans.__('Later')} testid="carrel-restart-later" onClick={() => changes.later()} />
+        <IconButton
+          icon={closeIcon}
+          label={trans.__('Later')}
+          testid="carrel-restart-later"
+          onClick={() => changes.later()}
+        />
         <span className="carrel-Bar-buttons">
-          <Button look="primary" testid="carrel-restart" onClick={() => void environment.sessionContext?.restartKernel()}>
+          <Button
+            look="primary"
+            testid="carrel-restart"
+            onClick={() => void environment.sessionContext?.restartKernel()}
+          >
             {trans.__('Restart')}
           </Button>
           {commands.hasCommand('notebook:restart-and-run-to-selected') && (
@@ -52,7 +61,9 @@ export function RestartBar(): JSX.Element | null {
   if (changes.restart === 'unknown') {
     return (
       <div className="carrel-Bar" role="status" data-testid="carrel-restart-unknown">
-        <span className="carrel-Bar-text">{trans.__('The kernel is busy: whether it needs a restart is checked when it is idle.')}</span>
+        <span className="carrel-Bar-text">
+          {trans.__('The kernel is busy: whether it needs a restart is checked when it is idle.')}
+        </span>
       </div>
     );
   }

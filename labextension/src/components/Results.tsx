@@ -33,7 +33,13 @@ export function Results(): JSX.Element | null {
           {trans.__('%1 did not answer: %2', hub.sourceName(source.id), source.error ?? '')}
         </Notice>
       ))}
-      <div id={RESULTS_ID} role="grid" aria-label={trans.__('Results')} aria-busy={search.searching} className="carrel-Grid">
+      <div
+        id={RESULTS_ID}
+        role="grid"
+        aria-label={trans.__('Results')}
+        aria-busy={search.searching}
+        className="carrel-Grid"
+      >
         {items.map((item, index) => (
           <ResultRow key={rowKey(item)} item={item} index={index} actions={actions} />
         ))}
@@ -59,7 +65,6 @@ function ResultRow(props: { item: ISearchItem; index: number; actions: IResultAc
       data-source={item.source}
       data-state={item.state}
       aria-selected={active}
-      aria-expanded={expanded}
       onContextMenu={event => {
         event.preventDefault();
         event.stopPropagation();
@@ -72,6 +77,7 @@ function ResultRow(props: { item: ISearchItem; index: number; actions: IResultAc
             type="button"
             className="carrel-Row-open"
             tabIndex={active ? 0 : -1}
+            aria-expanded={expanded}
             aria-label={trans.__('Details of %1', item.name)}
             onClick={() => {
               search.active = index;

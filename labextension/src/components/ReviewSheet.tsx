@@ -1,4 +1,4 @@
-import { useEffect, useRef } from 'react';
+import { type RefObject, useEffect, useMemo, useRef } from 'react';
 import type { ReproduceModel } from '../models/reproduce';
 import type { IReproduced, IReview } from '../schemas';
 import { Button } from './Button';
@@ -8,6 +8,9 @@ import { formatAgo, formatBytes } from './format';
 import { Notice } from './Notice';
 import { Progress } from './Progress';
 import { visibilityLabel } from './Shared';
+
+/** Codes of warnings the sheet says in its own place. */
+const SAID = new Set(['no_environment', 'platform_mismatch']);
 
 interface IReviewSheetProps {
   model: ReproduceModel;
@@ -23,11 +26,12 @@ export function ReviewSheet({ model, onClose, onDone, onBack }: IReviewSheetProp
   useModel(model);
   useModel(jobs);
   const submit = useRef<HTMLButtonElement>(null);
+  const trust = useRef<HTMLInputElement>(null);
   const { review, state } = model;
   const busy = state === 'building';
   useEffect(() => {
     if (state === 'ready') {
-      submit.current?.focus();
+      (trust.current ?? submit.current)?.focus();
     }
   }, [state]);
   const go = async () => {
@@ -74,12 +78,14 @@ export function ReviewSheet({ model, onClose, onDone, onBack }: IReviewSheetProp
       {review && (
         <fieldset className="carrel-Form" disabled={busy}>
           <Origin review={review} />
-          {review.warnings.map(warning => (
-            <Notice kind="warning" key={warning.code + warning.message}>
-              {warning.message}
-            </Notice>
-          ))}
-          <EnvironmentReview review={review} model={model} />
+          {review.warnings
+            .filter(warning => !SAID.has(warning.code))
+            .map(warning => (
+              <Notice kind="warning" key={warning.code + warning.message}>
+                {warning.message}
+              </Notice>
+            ))}
+          <EnvironmentReview review={review} model={model} trust={trust} />
           {review.preview_html && <Preview html={review.preview_html} />}
         </fieldset>
       )}
@@ -113,11 +119,21 @@ function Origin({ review }: { review: IReview }): JSX.Element {
   );
 }
 
-function EnvironmentReview({ review, model }: { review: IReview; model: ReproduceModel }): JSX.Element {
+function EnvironmentReview({
+  review,
+  model,
+  trust
+}: {
+  review: IReview;
+  model: ReproduceModel;
+  trust: RefObject<HTMLInputElement>;
+}): JSX.Element {
   const trans = useTrans();
   const environment = review.environment;
   if (!environment) {
-    return <Notice kind="info">{trans.__('Published without an environment: it opens with the kernel you choose.')}</Notice>;
+    return (
+      <Notice kind="info">{trans.__('Published without an environment: it opens with the kernel you choose.')}</Notice>
+    );
   }
   const facts = [
     environment.kind,
@@ -132,15 +148,24 @@ function EnvironmentReview({ review, model }: { review: IReview; model: Reproduc
       <p className="carrel-muted">
         {environment.already_built
           ? trans.__('Already built on this machine: opens at once.')
-          : trans.__('%1 to download. Exactly the packages of the lock file are installed, each checked by its digest.', formatBytes(environment.download_bytes))}
+          : trans.__(
+              '%1 to download. Exactly the packages of the lock file are installed, each checked by its digest.',
+              formatBytes(environment.download_bytes)
+            )}
       </p>
       {!environment.matches_platform && (
-        <Notice kind="warning">{trans.__('Made for %1, which is not the platform of this machine.', environment.platform)}</Notice>
+        <Notice kind="warning">
+          {trans.__('Made for %1, which is not the platform of this machine.', environment.platform)}
+        </Notice>
       )}
       {environment.new_channels.length > 0 && (
         <div className="carrel-Trust">
           <Notice kind="warning">
-            {trans._n('Packages come from a place this machine has not used before:', 'Packages come from places this machine has not used before:', environment.new_channels.length)}
+            {trans._n(
+              'Packages come from a place this machine has not used before:',
+              'Packages come from places this machine has not used before:',
+              environment.new_channels.length
+            )}
             <ul className="carrel-Trust-list">
               {environment.new_channels.map(channel => (
                 <li key={channel}>
@@ -151,6 +176,7 @@ function EnvironmentReview({ review, model }: { review: IReview; model: Reproduc
           </Notice>
           <label className="carrel-Check">
             <input
+              ref={trust}
               type="checkbox"
               data-testid="carrel-trust"
               checked={model.trusted}
@@ -167,7 +193,9 @@ function EnvironmentReview({ review, model }: { review: IReview; model: Reproduc
             <li key={`${item.source} ${item.name}`}>
               <span>{item.name}</span>
               <span className="carrel-Row-version">{item.version}</span>
-              <span className="carrel-muted">{item.source === 'pypi' ? 'pip' : channelName(item.channel)}</span>
+              <span className="carrel-muted">
+                {item.source === 'pypi' ? trans.__('pip') : channelName(item.channel)}
+              </span>
             </li>
           ))}
         </ul>
@@ -179,11 +207,30 @@ function EnvironmentReview({ review, model }: { review: IReview; model: Reproduc
 /** The notebook as the server rendered it; a sandboxed frame, so nothing in it can run or reach the page. */
 function Preview({ html }: { html: string }): JSX.Element {
   const trans = useTrans();
+  const themed = useMemo(() => themeStyle() + html, [html]);
   return (
     <section aria-label={trans.__('Preview')}>
       <h2 className="carrel-Details-title">{trans.__('Preview')}</h2>
-      <iframe className="carrel-Preview" title={trans.__('Preview of the notebook')} sandbox="" srcDoc={html} tabIndex={0} />
+      <iframe
+        className="carrel-Preview"
+        title={trans.__('Preview of the notebook')}
+        sandbox=""
+        srcDoc={themed}
+        tabIndex={0}
+      />
     </section>
+  );
+}
+
+/** The theme's colours, which a sandboxed document cannot inherit. Colours the document sets itself win. */
+function themeStyle(): string {
+  const style = getComputedStyle(document.body);
+  const value = (name: string) => style.getPropertyValue(name).trim();
+  return (
+    `<style>:root{color-scheme:${document.body.dataset.jpThemeLight === 'false' ? 'dark' : 'light'}}` +
+    `body{margin:12px;background:${value('--jp-layout-color0')};color:${value('--jp-ui-font-color1')};` +
+    `font-family:${value('--jp-ui-font-family')};font-size:13px;line-height:1.5}` +
+    `pre{overflow:auto}img{max-width:100%}h1{font-size:1.5em}</style>`
   );
 }
 

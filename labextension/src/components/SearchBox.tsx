@@ -82,7 +82,11 @@ export function SearchBox(): JSX.Element {
       </div>
       {search.query && hub.sources.length > 1 && (
         <div className="carrel-Filters" role="group" aria-label={trans.__('Sources')}>
-          <FilterChip label={trans.__('All')} pressed={search.sources.length === 0} onClick={() => (search.sources = [])} />
+          <FilterChip
+            label={trans.__('All')}
+            pressed={search.sources.length === 0}
+            onClick={() => (search.sources = [])}
+          />
           {hub.sources.map(source => (
             <FilterChip
               key={source.id}
@@ -102,7 +106,12 @@ export function SearchBox(): JSX.Element {
 }
 
 /** A small toggle in a row of filters. */
-export function FilterChip(props: { label: string; pressed: boolean; count?: number; onClick: () => void }): JSX.Element {
+export function FilterChip(props: {
+  label: string;
+  pressed: boolean;
+  count?: number;
+  onClick: () => void;
+}): JSX.Element {
   return (
     <button type="button" className="carrel-FilterChip" aria-pressed={props.pressed} onClick={props.onClick}>
       {props.label}

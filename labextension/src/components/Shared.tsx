@@ -19,7 +19,8 @@ export function Shared(): JSX.Element | null {
   if (!hub.status?.hub.configured || !commands.hasCommand(CommandIDs.openHub)) {
     return null;
   }
-  const open = (item: IHubItem) => void commands.execute(CommandIDs.openHub, { reference: `${item.namespace}/${item.name}` });
+  const open = (item: IHubItem) =>
+    void commands.execute(CommandIDs.openHub, { reference: `${item.namespace}/${item.name}` });
   const menu = (item: IHubItem, at: Element | { x: number; y: number }) =>
     void openMenu(
       [
@@ -66,12 +67,18 @@ export function Shared(): JSX.Element | null {
             <>
               <div className="carrel-Row-main">
                 <span className="carrel-Row-open" onClick={() => open(item)}>
-                  <Icon.react tag="span" className="carrel-Row-icon" title={notebook ? trans.__('Notebook') : trans.__('Environment')} />
+                  <Icon.react
+                    tag="span"
+                    className="carrel-Row-icon"
+                    title={notebook ? trans.__('Notebook') : trans.__('Environment')}
+                  />
                   <span className="carrel-Row-name">
                     <span className="carrel-muted">{item.namespace}/</span>
                     {item.name}
                   </span>
-                  {item.latest_version && <span className="carrel-Row-version">{trans.__('v%1', item.latest_version)}</span>}
+                  {item.latest_version && (
+                    <span className="carrel-Row-version">{trans.__('v%1', item.latest_version)}</span>
+                  )}
                 </span>
                 <Button
                   testid="carrel-open-shared"
@@ -83,7 +90,9 @@ export function Shared(): JSX.Element | null {
                 </Button>
               </div>
               <div className="carrel-Row-line">
-                {item.visibility !== 'public' && <span className="carrel-Badge">{visibilityLabel(item.visibility, trans)}</span>}
+                {item.visibility !== 'public' && (
+                  <span className="carrel-Badge">{visibilityLabel(item.visibility, trans)}</span>
+                )}
                 {item.updated_at && <span className="carrel-Row-aside">{formatAgo(item.updated_at)}</span>}
                 <span className="carrel-Row-summary">{item.summary}</span>
               </div>
@@ -92,7 +101,9 @@ export function Shared(): JSX.Element | null {
         }}
       />
       {!hub.sharedLoading && !hub.sharedError && hub.shared.length === 0 && (
-        <p className="carrel-Empty">{hub.sharedQuery ? trans.__('Nothing matches.') : trans.__('Nothing is shared here yet.')}</p>
+        <p className="carrel-Empty">
+          {hub.sharedQuery ? trans.__('Nothing matches.') : trans.__('Nothing is shared here yet.')}
+        </p>
       )}
     </Section>
   );

@@ -53,7 +53,9 @@ export function SignIn(props: { text?: string }): JSX.Element | null {
   return (
     <div className="carrel-SignIn">
       {state === 'expired' && <Notice kind="warning">{trans.__('The code expired. Start again.')}</Notice>}
-      {state === 'denied' && <Notice kind="warning">{trans.__('The sign-in was refused on the page of the hub.')}</Notice>}
+      {state === 'denied' && (
+        <Notice kind="warning">{trans.__('The sign-in was refused on the page of the hub.')}</Notice>
+      )}
       {state === 'failed' && <Notice kind="error">{error}</Notice>}
       <p className="carrel-muted">{props.text ?? trans.__('Sign in to see private packages and to publish.')}</p>
       <Button testid="carrel-sign-in" disabled={state === 'starting'} onClick={() => void hub.startSignIn()}>

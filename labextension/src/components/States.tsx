@@ -27,7 +27,12 @@ export function EnvironmentNotice(): JSX.Element | null {
       </>
     );
   } else if (state === 'dead') {
-    say('error', trans.__('The environment of this kernel no longer exists. Choose another kernel, or rebuild it from a lock file.'));
+    say(
+      'error',
+      trans.__(
+        'The environment of this kernel no longer exists. Choose another kernel, or rebuild it from a lock file.'
+      )
+    );
   } else if (state === 'no-kernel') {
     say('info', trans.__('The kernel is not started: packages are read from disk.'));
   }
@@ -91,7 +96,9 @@ export function EmptyState(): JSX.Element {
                   <environmentIcon.react tag="span" className="carrel-Row-icon" aria-hidden="true" />
                   <span className="carrel-Row-name">{item.name}</span>
                   <span className="carrel-muted">
-                    {[item.python_version && trans.__('Python %1', item.python_version), item.kind].filter(Boolean).join(' · ')}
+                    {[item.python_version && trans.__('Python %1', item.python_version), item.kind]
+                      .filter(Boolean)
+                      .join(' · ')}
                   </span>
                 </button>
               </li>

@@ -28,7 +28,13 @@ export function ThisNotebook(): JSX.Element | null {
       testid="carrel-this-notebook"
       actions={
         installable.length > 1 && (
-          <Button testid="carrel-install-missing" aria-label={trans._n('Install %1 missing package', 'Install %1 missing packages', installable.length)} disabled={!enabled} title={reason ?? undefined} onClick={() => install(installable)}>
+          <Button
+            testid="carrel-install-missing"
+            aria-label={trans._n('Install %1 missing package', 'Install %1 missing packages', installable.length)}
+            disabled={!enabled}
+            title={reason ?? undefined}
+            onClick={() => install(installable)}
+          >
             {trans.__('Install all')}
           </Button>
         )
@@ -66,7 +72,10 @@ export function ThisNotebook(): JSX.Element | null {
           <tickIcon.react tag="span" className="carrel-tick" aria-hidden="true" />
           <span>
             {present.map(item => (
-              <code key={item.module} title={item.version ? `${item.package ?? item.module} ${item.version}` : undefined}>
+              <code
+                key={item.module}
+                title={item.version ? `${item.package ?? item.module} ${item.version}` : undefined}
+              >
                 {item.module}
               </code>
             ))}

@@ -82,8 +82,12 @@ function PlanReview({ plan }: { plan: IPlan }): JSX.Element {
         <strong>{empty ? trans.__('Nothing to change') : trans.__('Review the changes')}</strong>
         <span className="carrel-Counts">
           {added.length > 0 && <span title={trans._n('%1 new', '%1 new', added.length)}>+{added.length}</span>}
-          {changed.length > 0 && <span title={trans._n('%1 changed', '%1 changed', changed.length)}>↕{changed.length}</span>}
-          {removed.length > 0 && <span title={trans._n('%1 removed', '%1 removed', removed.length)}>−{removed.length}</span>}
+          {changed.length > 0 && (
+            <span title={trans._n('%1 changed', '%1 changed', changed.length)}>↕{changed.length}</span>
+          )}
+          {removed.length > 0 && (
+            <span title={trans._n('%1 removed', '%1 removed', removed.length)}>−{removed.length}</span>
+          )}
         </span>
       </div>
       <p className="carrel-Sheet-sizes">
@@ -102,9 +106,27 @@ function PlanReview({ plan }: { plan: IPlan }): JSX.Element {
         </Notice>
       ))}
       <div className="carrel-Sheet-lines" tabIndex={0} role="group" aria-label={trans.__('Packages')}>
-        <Lines title={trans.__('Removed')} items={removed} sign="−" told={plan.reasons} sourceName={id => hub.sourceName(id)} />
-        <Lines title={trans.__('Changed')} items={changed} sign="↕" told={plan.reasons} sourceName={id => hub.sourceName(id)} />
-        <Lines title={trans.__('New')} items={added} sign="+" told={plan.reasons} sourceName={id => hub.sourceName(id)} />
+        <Lines
+          title={trans.__('Removed')}
+          items={removed}
+          sign="−"
+          told={plan.reasons}
+          sourceName={id => hub.sourceName(id)}
+        />
+        <Lines
+          title={trans.__('Changed')}
+          items={changed}
+          sign="↕"
+          told={plan.reasons}
+          sourceName={id => hub.sourceName(id)}
+        />
+        <Lines
+          title={trans.__('New')}
+          items={added}
+          sign="+"
+          told={plan.reasons}
+          sourceName={id => hub.sourceName(id)}
+        />
       </div>
       <div className="carrel-Sheet-buttons">
         <button
@@ -152,21 +174,21 @@ function Lines({ title, items, sign, told, sourceName }: ILinesProps): JSX.Eleme
           </span>
           <span className="carrel-Row-name">{item.name}</span>
           <span className="carrel-Row-version">
-            {item.from_version && item.to_version ? `${item.from_version} → ${item.to_version}` : (item.to_version ?? item.from_version)}
+            {item.from_version && item.to_version
+              ? `${item.from_version} → ${item.to_version}`
+              : (item.to_version ?? item.from_version)}
           </span>
           <span className="carrel-Lines-source">{item.channel ?? sourceName(item.source)}</span>
-          {item.reason && !told.some(text => text.includes(item.reason!)) && <span className="carrel-Lines-reason">{item.reason}</span>}
+          {item.reason && !told.some(text => text.includes(item.reason!)) && (
+            <span className="carrel-Lines-reason">{item.reason}</span>
+          )}
         </li>
       ))}
     </ul>
   );
 }
 
-function title(
-  change: IChange,
-  isInstalled: (name: string) => boolean,
-  trans: ReturnType<typeof useTrans>
-): string {
+function title(change: IChange, isInstalled: (name: string) => boolean, trans: ReturnType<typeof useTrans>): string {
   const { add = [], remove = [], update = [] } = change;
   const total = add.length + remove.length + update.length;
   if (total === 1 && add.length === 1) {

@@ -34,7 +34,9 @@ export function useResultActions(): IResultActions {
     reason,
     install: (item, version, source) => {
       if (enabled && item.state !== 'incompatible' && (item.state !== 'installed' || version)) {
-        void changes.start({ add: [{ name: item.name, source: source ?? item.source, ...(version ? { version } : {}) }] });
+        void changes.start({
+          add: [{ name: item.name, source: source ?? item.source, ...(version ? { version } : {}) }]
+        });
       }
     },
     remove: item => {

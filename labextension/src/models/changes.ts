@@ -63,7 +63,7 @@ export class ChangesModel extends Model {
   }
 
   get restart(): RestartState {
-    return this._restart;
+    return this._kernelId === this._environment.kernel?.id ? this._restart : 'none';
   }
 
   get busy(): boolean {
@@ -168,7 +168,10 @@ export class ChangesModel extends Model {
     if (!kernel || this._environment.environment?.language !== 'python') {
       return;
     }
-    this._kernelId = kernel.id;
+    if (kernel.id !== this._kernelId) {
+      this._kernelId = kernel.id;
+      this._loaded = [];
+    }
     void invalidateCaches(kernel);
     if (this._pending.size === 0 || !this.checkRestart) {
       this._pending.clear();
@@ -187,13 +190,12 @@ export class ChangesModel extends Model {
 
   private _onEnvironment(): void {
     const kernel = this._environment.kernel;
-    const status = kernel?.status;
-    if (status === 'restarting' || status === 'autorestarting' || (kernel && this._kernelId && kernel.id !== this._kernelId)) {
-      this._kernelId = kernel?.id ?? null;
-      if (this._restart !== 'none') {
-        this.later();
-      }
-    } else if (this._restart === 'unknown' && status === 'idle') {
+    if (!kernel || kernel.id !== this._kernelId || this._restart === 'none') {
+      return;
+    }
+    if (kernel.status === 'restarting' || kernel.status === 'autorestarting') {
+      this.later();
+    } else if (this._restart === 'unknown' && kernel.status === 'idle') {
       this._restart = 'none';
       void this._check();
     }

@@ -137,7 +137,9 @@ export class EnvironmentModel extends Model {
       this._set('dead', this._environment);
     } else if (status === 'idle' && this._unconfirmed) {
       void this._confirm(this._attempt);
-    } else if (status === 'idle' || status === 'busy') {
+    } else if (status === 'idle' && this._state === 'dead') {
+      void this._resolve();
+    } else {
       this.notify();
     }
   }

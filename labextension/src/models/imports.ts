@@ -97,7 +97,9 @@ export class ImportsModel extends Model {
     this._controller?.abort();
     const controller = (this._controller = new AbortController());
     try {
-      const items = modules.size ? await this._api.imports(this._environment, [...modules], controller.signal) : [];
+      const items = modules.size
+        ? await this._api.imports(this._environment, [...modules], panel.context.path, controller.signal)
+        : [];
       if (!controller.signal.aborted) {
         this._items = items;
         this.notify();

@@ -73,6 +73,17 @@ export class JobsModel extends Model {
     return waiting;
   }
 
+  /** Read the log of a job that ended before this page was loaded. */
+  async loadLog(id: string): Promise<void> {
+    if (this._jobs.get(id)?.log.length === 0) {
+      for await (const event of this._api.jobLog(id, 0, this._stop.signal)) {
+        if (event.type === 'log') {
+          this._note(id, event);
+        }
+      }
+    }
+  }
+
   async cancel(id: string): Promise<void> {
     await this._api.cancelJob(id);
   }

@@ -53,7 +53,7 @@ export async function evaluate(
 /** `sys.prefix` of a Python kernel. */
 export async function askPrefix(kernel: Kernel.IKernelConnection): Promise<string | null> {
   const answer = await evaluate(kernel, { prefix: "__import__('sys').prefix" });
-  return answer === NOT_NOW || !answer.prefix ? null : (parseLiteral(answer.prefix) as string | null);
+  return answer === NOT_NOW || !answer.prefix ? null : parseLiteral(answer.prefix);
 }
 
 /** Which of `names` the kernel has imported already. */
@@ -99,7 +99,7 @@ async function ask(
     if (reply === NOT_NOW) {
       return NOT_NOW;
     }
-    return texts((reply as KernelMessage.IExecuteReplyMsg).content);
+    return texts(reply.content);
   } catch {
     return NOT_NOW;
   } finally {

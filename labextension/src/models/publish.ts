@@ -211,7 +211,7 @@ export class PublishModel extends Model {
     }
     this._before = publication(this.panel);
     if (metadata) {
-      context.model.setMetadata(METADATA_KEY, metadata as never);
+      context.model.setMetadata(METADATA_KEY, metadata);
     } else {
       context.model.deleteMetadata(METADATA_KEY);
     }
