@@ -1,0 +1,28 @@
+"""``carrel env``."""
+
+from __future__ import annotations
+
+import click
+
+from carrel.cli.lazy import Lazy, LazyGroup
+
+_HERE = "carrel.cli.commands.env"
+
+COMMANDS: dict[str, Lazy] = {
+    "inspect": Lazy(f"{_HERE}.inspect", "Show an environment and what is installed in it."),
+    "install": Lazy(f"{_HERE}.install", "Install packages."),
+    "remove": Lazy(f"{_HERE}.remove", "Remove packages."),
+    "update": Lazy(f"{_HERE}.update", "Update packages."),
+    "undo": Lazy(f"{_HERE}.undo", "Go back to the state before a change."),
+    "capture": Lazy(f"{_HERE}.capture", "Write the exact lock of an environment."),
+    "rebuild": Lazy(f"{_HERE}.rebuild", "Build the environment of a lock."),
+}
+
+
+@click.group("env", cls=LazyGroup, lazy=COMMANDS)
+def command() -> None:
+    """Look into environments, change, capture and rebuild them.
+
+    Changes are shown before they are made, made whole or not at all, and can be undone. Commands without a folder mean the
+    active environment.
+    """

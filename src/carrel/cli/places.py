@@ -1,0 +1,174 @@
+"""Where packages come from, and which environment is meant."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from carrel.cli.invocation import Invocation, usage
+from carrel.core.errors import CarrelError, NotFound
+from carrel.environments import Installed, Sources, Spec, find_prefix
+
+F = TypeVar("F", bound=Callable[..., Any])
+DEFAULT_CHANNELS = ("conda-forge",)
+
+
+def source_options(function: F) -> F:
+    """Add ``--channel`` and ``--index``."""
+    channel = click.option(
+        "--channel",
+        "channels",
+        multiple=True,
+        metavar="CHANNEL",
+        envvar="CARREL_CHANNELS",
+        help="conda channel, name or address, best first; may be repeated (default: conda-forge; variable CARREL_CHANNELS).",
+    )
+    index = click.option(
+        "--index",
+        "indexes",
+        multiple=True,
+        metavar="ADDRESS",
+        envvar="CARREL_INDEXES",
+        help="PyPI index (simple API), best first; may be repeated (default: PyPI; variable CARREL_INDEXES).",
+    )
+    return channel(index(function))
+
+
+def prefix_option(function: F) -> F:
+    """Add ``--prefix``."""
+    return click.option(
+        "-p",
+        "--prefix",
+        type=click.Path(file_okay=False, path_type=Path),
+        help="The environment's folder (default: the active environment).",
+    )(function)
+
+
+def configured(channels: Sequence[str], indexes: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the chosen channels and indexes, else the default ones."""
+    from pypi_simple import PYPI_SIMPLE_ENDPOINT
+
+    return tuple(channels) or DEFAULT_CHANNELS, tuple(indexes) or (PYPI_SIMPLE_ENDPOINT,)
+
+
+def hub_headers(invocation: Invocation, other_hub: str | None = None) -> dict[str, dict[str, str]]:
+    """Return the headers with which packages are fetched from the hub, by address; from *other_hub* with the token kept for it."""
+    headers: dict[str, dict[str, str]] = {}
+    known = invocation.known_hub()
+    for url, chosen in ((known, True), (other_hub, False)):
+        if url is not None and f"{url}/" not in headers and (token := invocation.token(url, chosen=chosen)):
+            headers[f"{url}/"] = {"Authorization": f"Bearer {token}"}
+    return headers
+
+
+def sources_for_capture(invocation: Invocation, channels: Sequence[str], indexes: Sequence[str]) -> Sources:
+    """Return where the origin of installed packages is looked up: own namespaces with Python packages, then the indexes."""
+    chosen_channels, chosen_indexes = configured(channels, indexes)
+    own: list[str] = []
+    url = invocation.known_hub()
+    if url is not None and invocation.token(url):
+        try:
+            client = invocation.client()
+            for namespace in client.whoami().namespaces:
+                if next(client.packages(namespace.name, kind="pypi"), None) is not None:
+                    own.append(hub_index(url, namespace.name))
+        except CarrelError as error:
+            invocation.warn(f"The packages on your hub are left out. {error.detail}")
+    return Sources(chosen_channels, (*own, *chosen_indexes), hub_headers(invocation))
+
+
+def sources_for_change(
+    invocation: Invocation, channels: Sequence[str], indexes: Sequence[str], specs: Iterable[Spec], packages: Iterable[Installed]
+) -> Sources:
+    """Return where a change takes packages from: the places of *specs*, those of the hub that *packages* came from, the chosen ones."""
+    chosen_channels, chosen_indexes = configured(channels, indexes)
+    specs = list(specs)
+    found_channels = dict.fromkeys(spec.channel for spec in specs if spec.channel)
+    found_indexes = dict.fromkeys(spec.index for spec in specs if spec.index)
+    hub = invocation.known_hub()
+    for package in packages:
+        address = package.channel.rstrip("/")
+        if hub and address.startswith(f"{hub}/conda/"):
+            found_channels.setdefault(address)
+        elif hub and address.startswith(f"{hub}/pypi/"):
+            found_indexes.setdefault(address + "/")
+    found_channels.update(dict.fromkeys(chosen_channels))
+    found_indexes.update(dict.fromkeys(chosen_indexes))
+    return Sources(tuple(found_channels), tuple(found_indexes), hub_headers(invocation))
+
+
+def hub_index(hub_url: str, namespace: str) -> str:
+    """Return the PyPI index of a namespace."""
+    return f"{hub_url}/pypi/{namespace}/simple/"
+
+
+def hub_channel(hub_url: str, namespace: str) -> str:
+    """Return the conda channel of a namespace."""
+    return f"{hub_url}/conda/{namespace}"
+
+
+def active_prefix(environ: Mapping[str, str] = os.environ) -> Path:
+    """Return the environment that is active: ``VIRTUAL_ENV``, ``CONDA_PREFIX``, or the one of ``python`` on the path."""
+    for variable in ("VIRTUAL_ENV", "CONDA_PREFIX"):
+        if (value := environ.get(variable)) and Path(value).is_dir():
+            return Path(value)
+    for program in ("python3", "python"):
+        if found := shutil.which(program, path=environ.get("PATH")):
+            return find_prefix(found)
+    usage("No environment is active. Activate one, or name its folder.")
+
+
+def kernelspec_prefix(name: str) -> Path:
+    """Return the environment that the kernel *name* runs in.
+
+    Raises
+    ------
+    carrel.core.errors.NotFound
+        There is no such kernel, or it does not tell.
+    """
+    from jupyter_core.paths import jupyter_path
+
+    for folder in jupyter_path("kernels"):
+        file = Path(folder) / name / "kernel.json"
+        try:
+            spec = json.loads(file.read_bytes())
+        except (OSError, ValueError):
+            continue
+        if isinstance(spec, dict) and (prefix := _prefix_of(spec, file)):
+            return prefix
+    raise NotFound(
+        f"The environment of the kernel {name!r} was not found on this machine. Name it with --environment FOLDER, or publish the notebook "
+        "alone with --no-environment.",
+        code="kernel_not_found",
+    )
+
+
+def _prefix_of(spec: Mapping[str, Any], file: Path) -> Path | None:
+    metadata = spec.get("metadata") or {}
+    own = metadata.get("carrel") if isinstance(metadata, Mapping) else None
+    for told in (own.get("prefix") if isinstance(own, Mapping) else None, metadata.get("conda_env_path")):
+        if isinstance(told, str) and Path(told).is_dir():
+            return Path(told)
+    argv = spec.get("argv") or []
+    program = str(argv[0]) if argv else ""
+    if program in ("python", "python3", f"python{sys.version_info[0]}.{sys.version_info[1]}"):
+        # Jupyter runs its own interpreter for these; a specification inside an environment belongs to that one.
+        around = file.parents[4] if len(file.parents) > 4 else file.parent
+        return around if (around / "pyvenv.cfg").is_file() or (around / "conda-meta").is_dir() else Path(sys.prefix)
+    found = program if Path(program).is_absolute() else shutil.which(program)
+    if not found or not Path(found).exists():
+        return None
+    for parent in Path(found).parents:
+        if (parent / "conda-meta").is_dir():
+            return parent
+    try:
+        return find_prefix(found)
+    except CarrelError:
+        return None
