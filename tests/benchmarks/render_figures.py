@@ -19,8 +19,8 @@ CARREL_BENCH_OUT=figures.jsonl python -m pytest -s tests/benchmarks
 python tests/benchmarks/render_figures.py figures.jsonl docs/explanation/performance.md
 ```
 
-and each line can be had by itself with its command. Records are those of a real channel index where `CARREL_BENCH_SEEDS` names a folder that
-has them, of the same shape otherwise; rows are loaded by SQL, and what is measured afterwards goes through a running hub with SQLite,
+and each line can be had by itself with its command. Records are those of a real channel index where `CARREL_BENCH_SEEDS` names
+a folder that has them, of the same shape otherwise; rows are loaded by SQL, and what is measured goes through a running hub with SQLite,
 authentication, validation and `fsync`. `CARREL_BENCH_FULL=1` adds what takes minutes.
 
 """
