@@ -193,7 +193,8 @@ def _build(lock: Lock, prefix: Path, sources: Sources, on_event: OnProgress, can
         if python is None:
             raise InvalidFile("The lock has Python packages but no Python.", code="incomplete_lock")
         on_event(Progress("download", 0, sum(p.size for p in lock.pypi), "bytes", f"Fetching {len(lock.pypi)} Python packages"))
-        indexes = dict.fromkeys([*(p.index for p in lock.pypi if p.index), *sources.indexes])
+        # nothing is looked up: servers are named so that uv signs in to them
+        indexes = dict.fromkeys([*(package.index for package in lock.pypi if package.index), *sources.indexes, *sources.headers])
         text = pylock.dump([_for_uv(package) for package in lock.pypi])
         uv.install_lock(python, text, sources=replace(sources, indexes=tuple(indexes)), on_event=on_event, cancel=cancel)
         asked = {normalize(text.partition("==")[0]) for text in lock.requested}

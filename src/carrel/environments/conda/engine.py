@@ -26,6 +26,7 @@ from carrel.core.errors import (
 )
 from carrel.core.progress import CancelSignal, OnProgress, Progress
 from carrel.environments import processes
+from carrel.environments.conda.cache import PackageStore, complete, contents
 from carrel.environments.credentials import redact, strip_url
 from carrel.environments.locations import conda_cache_folder
 from carrel.environments.models import Sources
@@ -56,10 +57,19 @@ def fetch(
     cancel: CancelSignal,
     locked: bool = False,
 ) -> dict[str, Any]:
-    """Bring the archives of *records* into the cache, verified; return complete records and what they contain."""
-    request = {"command": "fetch", "records": [dict(record) for record in records], "locked": locked}
-    result: dict[str, Any] = _call(request, headers, on_event, cancel)
-    return result
+    """Bring the archives of *records* into the cache, verified.
+
+    Returns the complete ``records``, in order, and their ``contents``: for each the files it will bring. With *locked*, the
+    records come from a lock and are completed from the packages. What is in the cache already needs no worker.
+    """
+    store = PackageStore(conda_cache_folder())
+    wanted = [dict(record) for record in records]
+    if not all(store.holds(record) for record in wanted):
+        _call({"command": "fetch", "records": wanted}, headers, on_event, cancel)
+    entries = [store.entry(record) for record in wanted]
+    if locked:
+        wanted = [complete(record, entry) for record, entry in zip(wanted, entries, strict=True)]
+    return {"records": wanted, "contents": [contents(entry) for entry in entries]}
 
 
 def link(

@@ -2,121 +2,34 @@
 
 The library can fill its cache only by installing, does not check archives that lie in local folders, and does not report
 which bytes came instead of the expected ones. So archives are fetched here, through the library's client: hashed on the
-way, refused when wrong, extracted beside the cache and moved into it. The move follows the library's layout: a folder
-``name-version-build`` and a ``.lock`` file with a revision and the SHA-256. Should another version of the library want
-another layout, it does not find the entry and fetches again by itself.
+way, refused when wrong, extracted beside the cache and moved into it (see :mod:`carrel.environments.conda.cache`).
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import hashlib
-import json
 import os
 import re
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-import psutil
 from rattler.networking import Client
 from rattler.package_streaming import download_to_writer, extract
 
+from carrel.environments.conda.cache import PackageStore, remove
 from carrel.environments.conda.failure import Failure
 from carrel.environments.conda.network import make_client
-from carrel.environments.conda.records import from_lock, to_json
 
 Report = Callable[[str, int, int, str, str], None]
 _PARALLEL = 8
 _ATTEMPTS = 3
-_STALE_SECONDS = 24 * 3600
 _STATUS = re.compile(r"\((\d{3})\b")
-
-
-class PackageStore:
-    """The cache of extracted packages of this user."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder / "pkgs"
-        self.folder.mkdir(parents=True, exist_ok=True)
-
-    def entry(self, described: dict[str, Any]) -> Path:
-        """Return the folder of a package, present or not."""
-        return self.folder / f"{described['name']}-{described['version']}-{described['build']}"
-
-    def holds(self, described: dict[str, Any]) -> bool:
-        """Whether exactly these bytes were extracted here."""
-        entry = self.entry(described)
-        try:
-            locked = entry.with_name(entry.name + ".lock").read_bytes()
-        except OSError:
-            return False
-        return locked[8:40].hex() == described.get("sha256") and (entry / "info" / "index.json").is_file()
-
-    def sweep(self) -> None:
-        """Remove what killed extractions left behind."""
-        for path in self.folder.glob(".*"):
-            with contextlib.suppress(OSError, ValueError):
-                if path.name.startswith(".carrel-"):
-                    dead = not psutil.pid_exists(int(path.name.split("-")[1]))
-                else:
-                    dead = path.is_dir() and time.time() - path.stat().st_mtime > _STALE_SECONDS
-                if dead:
-                    _remove(path)
-
-    def place(self, extracted: Path, described: dict[str, Any]) -> None:
-        """Move an extracted package into the cache."""
-        entry = self.entry(described)
-        lock = entry.with_name(entry.name + ".lock")
-        with self.exclusive():
-            if self.holds(described):
-                _remove(extracted)
-                return
-            # same name, version and build from another channel: the old entry goes whole, never file by file
-            if entry.exists():
-                lock.unlink(missing_ok=True)
-                discarded = self.folder / f".carrel-{os.getpid()}-old-{entry.name}"
-                entry.rename(discarded)
-                _remove(discarded)
-            extracted.rename(entry)
-            temporary = self.folder / f".carrel-{os.getpid()}-{entry.name}.lock"
-            temporary.write_bytes((1).to_bytes(8, "big") + bytes.fromhex(described["sha256"]))
-            temporary.replace(lock)
-
-    @contextlib.contextmanager
-    def exclusive(self) -> Iterator[None]:
-        """Keep everyone else from linking or placing meanwhile."""
-        with self._locked(shared=False):
-            yield
-
-    @contextlib.contextmanager
-    def in_use(self) -> Iterator[None]:
-        """Keep entries from being replaced meanwhile."""
-        with self._locked(shared=True):
-            yield
-
-    @contextlib.contextmanager
-    def _locked(self, *, shared: bool) -> Iterator[None]:
-        try:
-            import fcntl
-        except ImportError:  # Windows has no shared locks; the library's own locks remain
-            yield
-            return
-        with (self.folder / ".lock-of-entries").open("a") as handle:
-            fcntl.flock(handle, fcntl.LOCK_SH if shared else fcntl.LOCK_EX)
-            yield
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path, ignore_errors=True)
-    else:
-        path.unlink(missing_ok=True)
 
 
 class _Meter:
@@ -155,11 +68,7 @@ class _Sink:
 
 
 async def fetch(request: dict[str, Any], report: Report) -> dict[str, Any]:
-    """Fetch the archives of ``records`` that the cache lacks.
-
-    Returns the complete records, in order, and for each the files it will bring (as its ``paths.json`` names them).
-    ``locked`` says that the records come from a lock and are to be completed from the packages.
-    """
+    """Fetch the archives of ``records`` that the cache lacks; return how many there were."""
     store = PackageStore(Path(request["cache"]))
     store.sweep()
     wanted: list[dict[str, Any]] = request["records"]
@@ -181,9 +90,7 @@ async def fetch(request: dict[str, Any], report: Report) -> dict[str, Any]:
                 await asyncio.gather(*tasks, return_exceptions=True)
                 raise
         meter.show()
-    if request.get("locked"):
-        wanted = [to_json(from_lock(record, store.entry(record) / "info" / "index.json")) for record in wanted]
-    return {"records": wanted, "contents": [_contents(store.entry(record)) for record in wanted], "fetched": len(missing)}
+    return {"fetched": len(missing)}
 
 
 async def _fetch_one(
@@ -203,7 +110,7 @@ async def _fetch_one(
             await loop.run_in_executor(pool, store.place, folder, {**record, "sha256": sha256})
     finally:
         archive.unlink(missing_ok=True)
-        _remove(folder)
+        remove(folder)
 
 
 async def _download(record: dict[str, Any], filename: str, archive: Path, client: Client, meter: _Meter) -> str:
@@ -251,20 +158,3 @@ def _copy(url: str, sink: _Sink) -> None:
     with Path(path.lstrip("/") if os.name == "nt" else path).open("rb") as source:
         while chunk := source.read(1 << 20):
             sink.write(chunk)
-
-
-def _contents(entry: Path) -> dict[str, Any]:
-    """Return what a package brings: its paths, its entry points, its size when linked."""
-    try:
-        paths = json.loads((entry / "info" / "paths.json").read_bytes())["paths"]
-    except FileNotFoundError:  # packages from before paths.json
-        paths = [{"_path": line} for line in (entry / "info" / "files").read_text().splitlines() if line]
-    scripts: list[str] = []
-    with contextlib.suppress(OSError, ValueError):
-        link = json.loads((entry / "info" / "link.json").read_bytes())
-        scripts = [point.partition("=")[0].strip() for point in link.get("noarch", {}).get("entry_points") or []]
-    return {
-        "paths": [path["_path"] for path in paths],
-        "scripts": scripts,
-        "size": sum(path.get("size_in_bytes") or 0 for path in paths),
-    }

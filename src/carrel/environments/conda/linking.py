@@ -10,8 +10,9 @@ from typing import Any
 from rattler import MatchSpec, install
 from rattler.exceptions import InstallerError
 
+from carrel.environments.conda.cache import PackageStore
 from carrel.environments.conda.failure import Failure
-from carrel.environments.conda.fetching import PackageStore, Report
+from carrel.environments.conda.fetching import Report
 from carrel.environments.conda.network import make_client
 from carrel.environments.conda.records import from_json, prefix_records
 

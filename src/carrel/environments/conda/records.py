@@ -29,17 +29,6 @@ def from_json(described: Iterable[Mapping[str, Any]]) -> list[Any]:
     return records
 
 
-def from_lock(locked: Mapping[str, Any], index_json: Path) -> Any:
-    """Return the record of a locked package whose archive has been extracted.
-
-    Everything a lock does not hold (``noarch``, ``constrains``, licence …) is read from the package; what it holds wins,
-    because a channel may correct dependencies after the package was built.
-    """
-    described = json.loads(index_json.read_bytes())
-    described.update({key: value for key, value in locked.items() if value is not None})
-    return from_json([described])[0]
-
-
 def _complete(package: Any, described: Mapping[str, Any]) -> Any:
     # the reader of index.json leaves out what only repodata knows
     filename = described.get("fn") or str(described["url"]).rpartition("/")[2]

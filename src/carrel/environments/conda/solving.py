@@ -10,8 +10,9 @@ from rattler import Channel, Gateway, MatchSpec, VirtualPackage
 from rattler import solve as rattler_solve
 from rattler.exceptions import GatewayError, InvalidMatchSpecError, SolverError
 
+from carrel.environments.conda.cache import PackageStore
 from carrel.environments.conda.failure import Failure
-from carrel.environments.conda.fetching import PackageStore, Report
+from carrel.environments.conda.fetching import Report
 from carrel.environments.conda.network import make_client
 from carrel.environments.conda.records import prefix_records, to_json
 
