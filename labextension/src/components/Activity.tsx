@@ -38,7 +38,7 @@ export function Activity(): JSX.Element | null {
 }
 
 function JobRow({ job }: { job: ITrackedJob }): JSX.Element {
-  const { jobs, changes } = useCarrel();
+  const { jobs, changes, environment } = useCarrel();
   const trans = useTrans();
   const [open, setOpen] = useState(false);
   const showLog = () => {
@@ -49,11 +49,29 @@ function JobRow({ job }: { job: ITrackedJob }): JSX.Element {
   return (
     <li className="carrel-Job" data-testid="carrel-job" data-state={job.state} data-kind={job.kind}>
       <div className="carrel-Job-head">
-        <span className="carrel-Job-title">{job.title}</span>
-        <span className="carrel-muted">
-          {stateLabel(job.state, trans)}
-          {job.finished_at && ` · ${formatAgo(job.finished_at)}`}
+        <span className="carrel-Job-text">
+          <span className="carrel-Job-title">{job.title}</span>
+          <span className="carrel-muted">
+            {stateLabel(job.state, trans)}
+            {job.finished_at && ` · ${formatAgo(job.finished_at)}`}
+          </span>
         </span>
+        {snapshot && job.environment === environment.environment?.id && (
+          <Button
+            look="quiet"
+            testid="carrel-undo"
+            disabled={changes.busy}
+            aria-label={trans.__('Undo: %1', job.title)}
+            onClick={() => void changes.restore(job.environment!, snapshot)}
+          >
+            {trans.__('Undo')}
+          </Button>
+        )}
+        {isFinal(job.state) && (
+          <Button look="quiet" aria-expanded={open} aria-label={trans.__('Log of: %1', job.title)} onClick={showLog}>
+            {trans.__('Log')}
+          </Button>
+        )}
       </div>
       {!isFinal(job.state) && (
         <div className="carrel-Sheet-progress">
@@ -64,23 +82,6 @@ function JobRow({ job }: { job: ITrackedJob }): JSX.Element {
         </div>
       )}
       {job.error && <div className="carrel-Error">{job.error.detail || job.error.message}</div>}
-      <div className="carrel-Job-buttons">
-        {snapshot && job.environment && (
-          <Button
-            look="quiet"
-            testid="carrel-undo"
-            disabled={changes.busy}
-            onClick={() => void changes.restore(job.environment!, snapshot)}
-          >
-            {trans.__('Undo')}
-          </Button>
-        )}
-        {isFinal(job.state) && (
-          <Button look="quiet" aria-expanded={open} onClick={showLog}>
-            {open ? trans.__('Hide log') : trans.__('Log')}
-          </Button>
-        )}
-      </div>
       {open && (
         <pre className="carrel-Log" tabIndex={0} aria-label={trans.__('Log')}>
           {job.log.join('\n') || trans.__('Nothing was written.')}

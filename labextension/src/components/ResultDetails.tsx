@@ -26,7 +26,10 @@ export function ResultDetails(props: { item: ISearchItem; actions: IResultAction
   }
   const links: [string, string | null | undefined][] = [
     [trans.__('Home page'), details.home_page],
-    ...Object.entries(details.urls ?? {})
+    ...Object.entries(details.urls ?? {}).map(([key, url]): [string, string] => [
+      key === 'hub' ? trans.__('On the hub') : key,
+      url
+    ])
   ];
   return (
     <div className="carrel-Details">

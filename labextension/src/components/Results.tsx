@@ -28,11 +28,6 @@ export function Results(): JSX.Element | null {
     >
       {actions.reason && <Notice kind="info">{actions.reason}</Notice>}
       {search.error && <Notice kind="error">{search.error}</Notice>}
-      {failed.map(source => (
-        <Notice kind="warning" key={source.id}>
-          {trans.__('%1 did not answer: %2', hub.sourceName(source.id), source.error ?? '')}
-        </Notice>
-      ))}
       <div
         id={RESULTS_ID}
         role="grid"
@@ -44,6 +39,11 @@ export function Results(): JSX.Element | null {
           <ResultRow key={rowKey(item)} item={item} index={index} actions={actions} />
         ))}
       </div>
+      {failed.map(source => (
+        <p className="carrel-Empty" role="status" key={source.id}>
+          {trans.__('%1 did not answer: %2', hub.sourceName(source.id), source.error ?? '')}
+        </p>
+      ))}
       {search.settled && items.length === 0 && !search.error && <NoResults />}
     </Section>
   );

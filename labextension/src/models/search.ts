@@ -158,7 +158,7 @@ export class SearchModel extends Model {
         return;
       }
       this._items = answer.items;
-      this._answered = answer.sources;
+      this._answered = distinct(answer.sources);
       this._suggestion = answer.suggestion ?? null;
       this._error = null;
     } catch (error) {
@@ -198,6 +198,17 @@ export class SearchModel extends Model {
   private readonly _details = new Map<string, IPackageDetails | Error>();
   private _timer = 0;
   private _controller: AbortController | null = null;
+}
+
+/** One entry per source; a source asked twice counts as failed when one answer failed. */
+function distinct(sources: readonly ISearchSource[]): ISearchSource[] {
+  const found = new Map<string, ISearchSource>();
+  for (const source of sources) {
+    if (found.get(source.id)?.ok !== false) {
+      found.set(source.id, source);
+    }
+  }
+  return [...found.values()];
 }
 
 /** Identity of a result row. */
