@@ -7,6 +7,7 @@ Every option ``some_option`` can be given as ``--some-option``, as ``CARREL_HUB_
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -74,7 +75,7 @@ class HubConfig(Application):
 
     def initialize(self, argv: list[str] | None = None) -> None:
         """Read command line, environment and config file."""
-        self.parse_command_line(argv)
+        self.parse_command_line(_last_wins(sys.argv[1:] if argv is None else argv))
         given = Config(self.cli_config)
         environment = _environment()
         path = given.HubConfig.get("config_file") or environment.HubConfig.get("config_file")
@@ -119,6 +120,12 @@ class HubConfig(Application):
     def open_blobs(self) -> BlobStore:
         """Return the blob store that is configured."""
         return open_store(self.blob_store_url or self.folder / "files", self.folder / "uploads")
+
+
+def _last_wins(argv: list[str]) -> list[str]:
+    """Return *argv* with ``--option=value`` given twice reduced to the last one; traitlets would make a list of both."""
+    last = {argument.partition("=")[0]: position for position, argument in enumerate(argv) if argument.startswith("--") and "=" in argument}
+    return [argument for position, argument in enumerate(argv) if last.get(argument.partition("=")[0], position) == position]
 
 
 def _environment() -> Config:

@@ -3,15 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import TypeVar
 
-from carrel.core.errors import Unavailable
+from sqlalchemy.exc import DataError
+
+from carrel.core.errors import BadRequest, Unavailable
 from carrel.database.engine import Database
 from carrel.database.unit_of_work import UnitOfWork
 
 T = TypeVar("T")
+
+
+@contextmanager
+def _data_errors() -> Iterator[None]:
+    """Blame the request for text that PostgreSQL cannot hold: NUL characters, more than a column takes."""
+    try:
+        yield
+    except DataError as error:
+        raise BadRequest("Some text in the request or the file cannot be kept: it is too long or has NUL characters.") from error
 
 
 class ServicePool:
@@ -51,12 +63,12 @@ class ServicePool:
 
     def read_now(self, work: Callable[[UnitOfWork], T]) -> T:
         """Run *work* in a unit that reads, in the calling thread (not the event loop's)."""
-        with self._database.read() as uow:
+        with _data_errors(), self._database.read() as uow:
             return work(uow)
 
     def write_now(self, work: Callable[[UnitOfWork], T]) -> T:
         """Run *work* in a unit that writes, in the calling thread (not the event loop's)."""
-        with self._database.write() as uow:
+        with _data_errors(), self._database.write() as uow:
             return work(uow)
 
     async def _run(self, executor: Executor, work: Callable[[], T]) -> T:

@@ -12,6 +12,8 @@ from carrel.database.unit_of_work import UnitOfWork
 from carrel.hub.accounts.principal import Principal
 from carrel.hub.audit.models import audit_event
 
+_INSERT = insert(audit_event)
+
 
 def record(uow: UnitOfWork, principal: Principal | None, action: str, namespace_id: int | None, subject: str, detail: Any = None) -> None:
     """Note who did what, in the same transaction; None for the administrator's command.
@@ -26,13 +28,14 @@ def record(uow: UnitOfWork, principal: Principal | None, action: str, namespace_
         Further facts; never secrets.
     """
     uow.connection.execute(
-        insert(audit_event).values(
-            at=now(),
-            actor=principal.user_name if principal is not None else "",
-            token_prefix=principal.token_prefix if principal is not None else "",
-            namespace_id=namespace_id,
-            action=action,
-            subject=redact(subject)[:700],
-            detail={} if detail is None else detail,
-        )
+        _INSERT,
+        {
+            "at": now(),
+            "actor": principal.user_name if principal is not None else "",
+            "token_prefix": principal.token_prefix if principal is not None else "",
+            "namespace_id": namespace_id,
+            "action": action,
+            "subject": redact(subject)[:700],
+            "detail": {} if detail is None else detail,
+        },
     )

@@ -58,6 +58,17 @@ def _files() -> Select[Any]:
     )
 
 
+# Statements of the upload path are built once: building them takes longer than running them.
+_BY_ID = _files().where(file.c.id == bindparam("file_id"))
+_BY_KEY = _files().where(file.c.namespace_id == bindparam("namespace_id"), file.c.unique_key == bindparam("unique_key"))
+_LABELS = (
+    select(file_label.c.file_id, label.c.name)
+    .join(label, label.c.id == file_label.c.label_id)
+    .where(file_label.c.file_id.in_(bindparam("file_ids", expanding=True)))
+    .order_by(label.c.name)
+)
+
+
 def to_view(row: Row[Any], labels: Mapping[int, tuple[str, ...]]) -> FileView:
     """Return the view of a row of this module's queries."""
     return FileView(
@@ -94,7 +105,7 @@ def views_of_releases(uow: UnitOfWork, release_ids: Collection[int]) -> dict[int
 
 def view(uow: UnitOfWork, file_id: int) -> FileView:
     """Return one file."""
-    row = uow.connection.execute(_files().where(file.c.id == file_id)).one()
+    row = uow.connection.execute(_BY_ID, {"file_id": file_id}).one()
     return to_view(row, labels_of(uow, [file_id]))
 
 
@@ -102,14 +113,8 @@ def labels_of(uow: UnitOfWork, file_ids: Collection[int]) -> dict[int, tuple[str
     """Return label names by file id."""
     if not file_ids:
         return {}
-    query = (
-        select(file_label.c.file_id, label.c.name)
-        .join(label, label.c.id == file_label.c.label_id)
-        .where(file_label.c.file_id.in_(file_ids))
-        .order_by(label.c.name)
-    )
     found: dict[int, tuple[str, ...]] = {}
-    for row in uow.connection.execute(query):
+    for row in uow.connection.execute(_LABELS, {"file_ids": list(file_ids)}):
         found[row.file_id] = (*found.get(row.file_id, ()), row.name)
     return found
 
@@ -133,7 +138,7 @@ def by_names(uow: UnitOfWork, namespace_name: str, package_name: str, version: s
 
 def by_key(uow: UnitOfWork, namespace_id: int, unique_key: str) -> Row[Any] | None:
     """Return the file that holds a name in a namespace."""
-    return uow.connection.execute(_files().where(file.c.namespace_id == namespace_id, file.c.unique_key == unique_key)).one_or_none()
+    return uow.connection.execute(_BY_KEY, {"namespace_id": namespace_id, "unique_key": unique_key}).one_or_none()
 
 
 def digests_of_release(uow: UnitOfWork, release_id: int) -> dict[str, str]:

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, delete, func, insert, select
+from sqlalchemy import Row, bindparam, delete, func, insert, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from carrel.database.unit_of_work import UnitOfWork
@@ -15,11 +15,15 @@ from carrel.hub.labels.models import file_label, label
 from carrel.hub.packages.models import file, package, release
 from carrel.hub.packages.visibility import listed_packages
 
+_BY_NAMES = select(label.c.id, label.c.name, label.c.locked).where(
+    label.c.namespace_id == bindparam("namespace_id"), label.c.name.in_(bindparam("names", expanding=True))
+)
+_LABELS_OF_FILE = select(file_label.c.label_id).where(file_label.c.file_id == bindparam("file_id"))
+
 
 def by_names(uow: UnitOfWork, namespace_id: int, names: Collection[str]) -> list[Row[Any]]:
     """Return ``id, name, locked`` of those labels that exist."""
-    query = select(label.c.id, label.c.name, label.c.locked).where(label.c.namespace_id == namespace_id, label.c.name.in_(names))
-    return list(uow.connection.execute(query))
+    return list(uow.connection.execute(_BY_NAMES, {"namespace_id": namespace_id, "names": list(names)}))
 
 
 def insert_labels(uow: UnitOfWork, namespace_id: int, names: Collection[str], moment: datetime) -> None:
@@ -31,7 +35,7 @@ def insert_labels(uow: UnitOfWork, namespace_id: int, names: Collection[str], mo
 
 def label_ids_of(uow: UnitOfWork, file_id: int) -> set[int]:
     """Return the labels of a file."""
-    return set(uow.connection.execute(select(file_label.c.label_id).where(file_label.c.file_id == file_id)).scalars())
+    return set(uow.connection.execute(_LABELS_OF_FILE, {"file_id": file_id}).scalars())
 
 
 def add(uow: UnitOfWork, file_id: int, label_ids: Collection[int]) -> None:

@@ -5,17 +5,19 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, delete, func, insert, select, update
+from sqlalchemy import Row, bindparam, delete, func, insert, select, update
 
 from carrel.core.access import Role
 from carrel.database.unit_of_work import UnitOfWork
 from carrel.hub.accounts.models import user
 from carrel.hub.namespaces.models import membership, namespace
 
+_BY_NAME = select(namespace).where(namespace.c.name == bindparam("name"))
+
 
 def by_name(uow: UnitOfWork, name: str) -> Row[Any] | None:
     """Return a namespace."""
-    return uow.connection.execute(select(namespace).where(namespace.c.name == name)).one_or_none()
+    return uow.connection.execute(_BY_NAME, {"name": name}).one_or_none()
 
 
 def by_id(uow: UnitOfWork, namespace_id: int) -> Row[Any] | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from sqlalchemy import Row, Select, Table, delete, exists, insert, select, update
+from sqlalchemy import ColumnElement, Row, Select, Table, bindparam, delete, exists, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from carrel.core.names import canonical_package
@@ -25,6 +25,15 @@ def _insert(uow: UnitOfWork, table: Table) -> Any:
 
 def _packages() -> Select[Any]:
     return select(package, namespace.c.name.label("namespace")).join(namespace, namespace.c.id == package.c.namespace_id)
+
+
+# Statements of the upload path are built once: building them takes longer than running them.
+_ANY = _packages().where(package.c.namespace_id == bindparam("namespace_id"), package.c.name_key == bindparam("name_key"))
+_LOCK = select(package.c.id).where(package.c.id == bindparam("package_id")).with_for_update()
+_IMPORT_NAMES = select(file.c.import_names).where(file.c.release_id == bindparam("release_id"))
+_RETIRED = select(retired_file.c.sha256).where(
+    retired_file.c.namespace_id == bindparam("namespace_id"), retired_file.c.unique_key == bindparam("unique_key")
+)
 
 
 def to_view(row: Row[Any]) -> PackageView:
@@ -48,20 +57,30 @@ def to_view(row: Row[Any]) -> PackageView:
 
 
 def find(uow: UnitOfWork, principal: Principal, namespace_name: str, name: str) -> Row[Any] | None:
-    """Return a package that *principal* may reach, with ``namespace`` by name."""
-    query = _packages().where(namespace.c.name == namespace_name, package.c.name_key == name.lower(), reachable_packages(principal))
-    return uow.connection.execute(query).one_or_none()
+    """Return a package that *principal* may reach, with ``namespace`` by name.
+
+    A name that is no package's own may be another spelling of a PyPI project.
+    """
+    query = _packages().where(namespace.c.name == namespace_name, reachable_packages(principal))
+    row = uow.connection.execute(query.where(package.c.name_key == name.lower())).one_or_none()
+    if row is None:
+        spelled = query.where(package.c.canonical_name == canonical_package(name), _has_pypi_files())
+        row = uow.connection.execute(spelled.order_by(package.c.id).limit(1)).one_or_none()
+    return row
+
+
+def _has_pypi_files() -> ColumnElement[bool]:
+    return exists(select(file.c.id).where(file.c.package_id == package.c.id, file.c.kind == "pypi"))
 
 
 def find_any(uow: UnitOfWork, namespace_id: int, name: str) -> Row[Any] | None:
     """Return a package whoever asks: for uploads, where a taken name is taken."""
-    query = _packages().where(package.c.namespace_id == namespace_id, package.c.name_key == name.lower())
-    return uow.connection.execute(query).one_or_none()
+    return uow.connection.execute(_ANY, {"namespace_id": namespace_id, "name_key": name.lower()}).one_or_none()
 
 
 def find_canonical(uow: UnitOfWork, namespace_id: int, name: str) -> Row[Any] | None:
     """Return the package that PyPI clients mean by *name*: the exact one first, then one that holds PyPI files."""
-    has_files = exists(select(file.c.id).where(file.c.package_id == package.c.id, file.c.kind == "pypi"))
+    has_files = _has_pypi_files()
     query = (
         _packages()
         .where(package.c.namespace_id == namespace_id, package.c.canonical_name == canonical_package(name))
@@ -102,7 +121,7 @@ def insert_package(uow: UnitOfWork, values: dict[str, Any]) -> int | None:
 
 def lock(uow: UnitOfWork, package_id: int) -> None:
     """Let no other transaction change this package before the unit ends (SQLite has one writer anyway)."""
-    uow.connection.execute(select(package.c.id).where(package.c.id == package_id).with_for_update())
+    uow.connection.execute(_LOCK, {"package_id": package_id})
 
 
 def update_package(uow: UnitOfWork, package_id: int, values: Mapping[str, Any]) -> None:
@@ -128,8 +147,7 @@ def published_kinds(uow: UnitOfWork, package_id: int) -> list[str]:
 
 def import_names_of(uow: UnitOfWork, release_id: int) -> set[str]:
     """Return the modules that the files of a release provide."""
-    query = select(file.c.import_names).where(file.c.release_id == release_id)
-    return {name for names in uow.connection.execute(query).scalars() for name in names}
+    return {name for names in uow.connection.execute(_IMPORT_NAMES, {"release_id": release_id}).scalars() for name in names}
 
 
 def replace_import_names(uow: UnitOfWork, package_id: int, names: Collection[str]) -> None:
@@ -161,8 +179,7 @@ def retire_files(uow: UnitOfWork, namespace_id: int, keys: Mapping[str, str], mo
 
 def retired_digest(uow: UnitOfWork, namespace_id: int, unique_key: str) -> str | None:
     """Return the SHA-256 that a removed file name stays taken by."""
-    query = select(retired_file.c.sha256).where(retired_file.c.namespace_id == namespace_id, retired_file.c.unique_key == unique_key)
-    return uow.connection.execute(query).scalar_one_or_none()
+    return uow.connection.execute(_RETIRED, {"namespace_id": namespace_id, "unique_key": unique_key}).scalar_one_or_none()
 
 
 def retired_keys(uow: UnitOfWork, namespace_id: int, prefix: str) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Row, Select, delete, select, update
+from sqlalchemy import Row, Select, bindparam, delete, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from carrel.database.unit_of_work import UnitOfWork
@@ -22,6 +22,13 @@ def _releases(*, drafts: bool) -> Select[Any]:
         .join(namespace, namespace.c.id == user.c.namespace_id, isouter=True)
     )
     return query if drafts else query.where(release.c.state == "published")
+
+
+# Statements of the upload path are built once: building them takes longer than running them.
+_BY_VERSION = (release.c.package_id == bindparam("package_id"), release.c.version == bindparam("version"))
+_WITH_DRAFTS = _releases(drafts=True).where(*_BY_VERSION)
+_PUBLISHED = _releases(drafts=False).where(*_BY_VERSION)
+_BY_ID = _releases(drafts=True).where(release.c.id == bindparam("release_id"))
 
 
 def to_view(row: Row[Any], package: PackageView, files: Sequence[FileView]) -> ReleaseView:
@@ -52,14 +59,13 @@ def newest(uow: UnitOfWork, package_id: int, *, drafts: bool, limit: int, before
 
 def find(uow: UnitOfWork, package_id: int, version: str, *, drafts: bool) -> Row[Any] | None:
     """Return a release by version."""
-    return uow.connection.execute(
-        _releases(drafts=drafts).where(release.c.package_id == package_id, release.c.version == version)
-    ).one_or_none()
+    statement = _WITH_DRAFTS if drafts else _PUBLISHED
+    return uow.connection.execute(statement, {"package_id": package_id, "version": version}).one_or_none()
 
 
 def by_id(uow: UnitOfWork, release_id: int) -> Row[Any]:
     """Return a release that exists."""
-    return uow.connection.execute(_releases(drafts=True).where(release.c.id == release_id)).one()
+    return uow.connection.execute(_BY_ID, {"release_id": release_id}).one()
 
 
 def newest_published(uow: UnitOfWork, package_id: int) -> Row[Any] | None:
