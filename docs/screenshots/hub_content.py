@@ -41,6 +41,7 @@ STATIONS = "station,country,elevation_m,balance_m_we,first_year\n" + "".join(
         ("Gries", "CH", 2960, -1.41, 1962),
     ]
 )
+_SUMMARY = "How fast alpine glaciers lose mass, from gravity and altimetry data"
 _CHANNEL = "https://conda.example.org/geo"
 _PACKAGES = (
     "python 3.12.8 h9e4cc4f_1",
@@ -165,7 +166,7 @@ def fill(hub: HubProcess) -> str:
     client.upload_file("acme", wheel.data, wheel.filename, labels=["main", "dev"])
     lock_name, lock_bytes = lock()
     for number, message in enumerate(["First season", "Adds the 2025 season", "3 cells changed, +matplotlib"], 1):
-        client.start_release("acme", "glacier-melt", message=message, kind="notebook", visibility="public")
+        client.start_release("acme", "glacier-melt", message=message, kind="notebook", visibility="public", summary=_SUMMARY)
         changed = notebook().replace(b"1,612 measurements", f"1,{600 + 4 * number} measurements".encode())
         for filename, data in (("glacier-melt.ipynb", changed), (lock_name, lock_bytes)):
             client.upload_file("acme", data, filename, package="glacier-melt", version=str(number))

@@ -87,14 +87,9 @@ def _sign_in(context: BrowserContext, hub: HubProcess, name: str = "ana") -> Non
     page.close()
 
 
-@pytest.fixture(params=["light", "dark"])
-def scheme(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
-
-
 @pytest.fixture
-def context(browser: Browser, filled: HubProcess, scheme: str) -> Iterator[BrowserContext]:
-    context = browser.new_context(base_url=filled.url, color_scheme=scheme)  # type: ignore[arg-type]
+def context(browser: Browser, filled: HubProcess) -> Iterator[BrowserContext]:
+    context = browser.new_context(base_url=filled.url)
     yield context
     context.close()
 
@@ -129,27 +124,39 @@ def _too_wide(page: Page) -> int:
     return int(page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth"))
 
 
-def test_no_serious_accessibility_fault_and_no_sideways_scrolling(context: BrowserContext, filled: HubProcess) -> None:
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_no_serious_accessibility_fault_and_no_sideways_scrolling(context: BrowserContext, filled: HubProcess, scheme: str) -> None:
     axe = _axe()
     page = context.new_page()
+    page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
     faults: dict[str, list[str]] = {}
+
+    def check(name: str) -> None:
+        found = _serious(page, axe)
+        if _too_wide(page) > 0:
+            found.append(f"{_too_wide(page)} px too wide")
+        if found:
+            faults[name] = found
 
     def look(name: str, address: str) -> None:
         for width in (400, 1280):
             page.set_viewport_size({"width": width, "height": 800})
             page.goto(address)
-            faults[f"{name} {width}"] = _serious(page, axe)
-            if _too_wide(page) > 0:
-                faults[f"{name} {width}"].append(f"{_too_wide(page)} px too wide")
+            check(f"{name} {width}")
 
     for name, address in (_PAGES | _SIGNED_OUT).items():
         look(name, address)
     page.goto("/lab/study")
-    look("notebook document", str(page.locator("iframe").get_attribute("src")))
+    document = requests.get(filled.url + str(page.locator("iframe").get_attribute("src")), timeout=30).text
+    for width in (400, 1280):
+        page.set_viewport_size({"width": width, "height": 800})
+        page.goto("about:blank")  # without the sandbox, in which axe could not run either
+        page.set_content(document)
+        check(f"notebook document {width}")
     _sign_in(context, filled)
     for name, address in (_SIGNED_IN | {"namespace as owner": "/lab", "home signed in": "/"}).items():
         look(name, address)
-    assert {name: found for name, found in faults.items() if found} == {}
+    assert faults == {}
 
 
 def test_pages_obey_their_own_policy_and_ask_nobody_else(context: BrowserContext, filled: HubProcess) -> None:
@@ -199,7 +206,7 @@ def test_the_whole_account_path_works_without_scripts(without_scripts: Page, fil
     page.goto("/-/settings/tokens")
     assert secret not in page.content()
     page.click("li:has-text('build server') >> text=Revoke")
-    assert page.locator("text=You have no tokens").count() == 1
+    assert page.locator("li:has-text('build server')").count() == 0
     answer = requests.get(f"{filled.url}/api/v1/packages/lab/tool", headers={"Authorization": f"Bearer {secret}"}, timeout=30)
     assert answer.status_code == 401
     page.click("details.menu summary")
@@ -225,9 +232,7 @@ def test_registering_and_what_is_wrong_with_a_form(without_scripts: Page, filled
 
 
 @pytest.mark.parametrize("decision", ["Connect", "Refuse"])
-def test_a_device_is_approved_only_by_hand(context: BrowserContext, filled: HubProcess, scheme: str, decision: str) -> None:
-    if scheme == "dark":
-        pytest.skip("the same in every scheme")
+def test_a_device_is_approved_only_by_hand(context: BrowserContext, filled: HubProcess, decision: str) -> None:
     grant = requests.post(f"{filled.url}/api/v1/device/code", json={"client_name": "JupyterLab <b>on</b> atlas"}, timeout=30).json()
     page = context.new_page()
     page.goto(f"/activate?code={grant['user_code']}")
@@ -286,9 +291,7 @@ def test_programs_get_problem_documents(filled: HubProcess) -> None:
     assert answer.json()["code"] == "not_found"
 
 
-def test_keyboard_alone_reaches_everything(context: BrowserContext, scheme: str) -> None:
-    if scheme == "dark":
-        pytest.skip("the same in every scheme")
+def test_keyboard_alone_reaches_everything(context: BrowserContext) -> None:
     page = context.new_page()
     page.goto("/lab/tool")
     page.keyboard.press("Tab")
@@ -314,9 +317,7 @@ def test_commands_are_copied(browser: Browser, filled: HubProcess) -> None:
     context.close()
 
 
-def test_search_filters_and_pages(context: BrowserContext, scheme: str) -> None:
-    if scheme == "dark":
-        pytest.skip("the same in every scheme")
+def test_search_filters_and_pages(context: BrowserContext) -> None:
     page = context.new_page()
     page.goto("/search?q=")
     assert page.locator("ul.list > li").count() == 4

@@ -53,7 +53,7 @@ def install(base: str, namespace: str, package: str, version: str, kinds: Iterab
         shown += [
             Command(f"conda install -c {channel} {conda}", "conda"),
             Command(
-                f"pixi project channel add {channel}\npixi add {shlex.quote(package if is_latest else f'{package}=={version}')}", "pixi"
+                f"pixi workspace channel add {channel}\npixi add {shlex.quote(package if is_latest else f'{package}=={version}')}", "pixi"
             ),
         ]
     if Kind.PYPI in held:
@@ -112,23 +112,23 @@ def download(namespace: str, package: str, version: str) -> list[Command]:
 def use_namespace(base: str, namespace: str) -> list[Command]:
     """Return how to make a namespace a source of packages."""
     return [
-        Command(f"conda config --add channels {conda_channel(base, namespace)}", "conda"),
-        Command(f"pip install --index-url {simple_index(base, namespace)} PACKAGE", "pip"),
+        Command(f"conda config --add channels {conda_channel(base, namespace)}", "conda", wrap=True),
+        Command(f"pip install --index-url {simple_index(base, namespace)} PACKAGE", "pip", wrap=True),
     ]
 
 
 def publish_to(base: str, namespace: str) -> list[Command]:
     """Return how to put things into a namespace."""
     return [
-        Command(f"carrel login {base}", "Sign in once"),
-        Command(f"carrel upload --to {namespace} dist/*", "Upload packages or files"),
-        Command(f"carrel publish --to {namespace} analysis.ipynb", "Publish a notebook"),
+        Command(f"carrel login --hub {base}", "Sign in once", wrap=True),
+        Command(f"carrel upload --namespace {namespace} dist/*", "Upload packages or files", wrap=True),
+        Command(f"carrel publish --namespace {namespace} analysis.ipynb", "Publish a notebook", wrap=True),
     ]
 
 
 def start(base: str) -> list[Command]:
     """Return the first steps of somebody new."""
-    return [Command(f"carrel login {base}", "Sign in once"), Command("carrel publish analysis.ipynb", "Publish a notebook")]
+    return [Command(f"carrel login --hub {base}", "Sign in once"), Command("carrel publish analysis.ipynb", "Publish a notebook")]
 
 
 def use_token(base: str, user: str, namespace: str) -> list[Command]:

@@ -22,6 +22,9 @@ _KIND_NAMES = {
 #: Kinds in the order in which the pages list them.
 KINDS_SHOWN: tuple[Kind, ...] = (Kind.NOTEBOOK, Kind.ENVIRONMENT, Kind.CONDA, Kind.PYPI, Kind.FILE)
 
+#: What something that holds several kinds is first of all.
+PRECEDENCE: tuple[Kind, ...] = (Kind.NOTEBOOK, Kind.CONDA, Kind.PYPI, Kind.R, Kind.ENVIRONMENT, Kind.FILE)
+
 _AUDIENCES = {
     "private": "owners of the namespace",
     "organization": "members of the organization",
@@ -38,6 +41,16 @@ def kind_name(kind: str) -> str:
 def kind_plural(kind: str) -> str:
     """Return what things of *kind* are called."""
     return _KIND_NAMES[Kind(kind)][1]
+
+
+def by_weight(kinds: Iterable[str]) -> list[str]:
+    """Return *kinds*, the most telling one first."""
+    return sorted(kinds, key=lambda kind: PRECEDENCE.index(Kind(kind)))
+
+
+def files_by_weight(files: Iterable[FileView]) -> list[FileView]:
+    """Return *files*, those of the most telling kind first."""
+    return sorted(files, key=lambda file: PRECEDENCE.index(Kind(file.kind)))
 
 
 def version(text: str) -> str:

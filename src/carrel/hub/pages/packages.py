@@ -17,11 +17,10 @@ from carrel.hub.notebooks.rendering import SANDBOX
 from carrel.hub.packages.views import FileView, PackageView, ReleaseView
 from carrel.hub.pages import commands
 from carrel.hub.pages.base import PageHandler
+from carrel.hub.pages.formatting import PRECEDENCE
 from carrel.hub.pages.views import NotebookView, ReproduceView, environment_view, requirements_of, table_view
 from carrel.hub.web.endpoint import Reply, endpoint
 
-# What a release is, when it holds several kinds: the first of these.
-_PRECEDENCE = (Kind.NOTEBOOK, Kind.CONDA, Kind.PYPI, Kind.R, Kind.ENVIRONMENT, Kind.FILE)
 _LOCKS_FIRST = ("conda-lock", "pylock", "pixi-lock", "explicit", "environment.yml", "requirements")
 
 
@@ -62,7 +61,7 @@ class PackagePageHandler(PageHandler):
 
     def _kind(self, package: PackageView, release: ReleaseView | None) -> Kind:
         held = {file.kind for file in release.files} if release is not None else set(package.kinds)
-        return next((kind for kind in _PRECEDENCE if kind.value in held), Kind.FILE)
+        return next((kind for kind in PRECEDENCE if kind.value in held), Kind.FILE)
 
     def _description(self, package: PackageView, release: ReleaseView | None) -> str:
         return (release.description if release is not None else "") or package.description

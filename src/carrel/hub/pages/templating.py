@@ -13,6 +13,9 @@ from carrel.core.units import format_bytes
 from carrel.hub.pages import formatting
 
 STATIC_PREFIX = "/-/static/"
+_FILTERS = (
+    "audience by_weight content_path day files_by_weight is_web_link kind_name kind_plural rfc3339 scope_summary short_url version".split()
+)
 _STATIC_TYPES = {"css": "text/css; charset=utf-8", "js": "text/javascript; charset=utf-8", "svg": "image/svg+xml"}
 
 
@@ -49,18 +52,7 @@ def _environment() -> Environment:
     )
     environment.globals["static"] = static_url
     environment.filters["size"] = format_bytes
-    for name in (
-        "kind_name",
-        "kind_plural",
-        "version",
-        "audience",
-        "day",
-        "rfc3339",
-        "is_web_link",
-        "short_url",
-        "content_path",
-        "scope_summary",
-    ):
+    for name in _FILTERS:
         environment.filters[name] = getattr(formatting, name)
     return environment
 
