@@ -103,7 +103,7 @@ async def test_a_stream_is_resumed_after_the_last_line_seen(manager, stream):
 async def test_a_reader_that_leaves_does_no_harm(manager, stream, caplog):
     gate = threading.Event()
     job = manager.submit("plan", "Plan", lambda context: gate.wait(10))
-    client, response, received = stream(job)
+    client, _response, received = stream(job)
     await until(lambda: received)
     client.leave()
     gate.set()

@@ -80,7 +80,7 @@ class TestAuthorizer:
     @pytest.mark.parametrize(("method", "path"), PATHS)
     async def test_changing_verbs_need_writing_rights(self, method, path, fetch_json):
         ReadOnly.asked.clear()
-        code, body = await fetch_json(method, path)
+        code, _body = await fetch_json(method, path)
         assert ReadOnly.asked, "no verb goes unasked"
         action, resource = ReadOnly.asked[-1]
         assert resource in {"carrel:packages", "carrel:environments", "carrel:publish", "carrel:jobs", "carrel:hub"}
@@ -110,7 +110,11 @@ class TestPolicy:
         assert body["code"] in ("install_not_allowed", "publish_not_allowed")
 
     async def test_the_panel_is_told(self, fetch_json):
-        assert (await fetch_json("GET", "status"))[1]["policy"] == {"allow_install": False, "allow_publish": False, "reason": "Ask the lab."}
+        assert (await fetch_json("GET", "status"))[1]["policy"] == {
+            "allow_install": False,
+            "allow_publish": False,
+            "reason": "Ask the lab.",
+        }
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import urlsplit
 
+from pypi_simple import PYPI_SIMPLE_ENDPOINT
+
 from carrel.core.errors import BadRequest, CarrelError
 from carrel.core.names import slugify, validate_namespace, validate_package
 from carrel.environments import Environment, Installed, Sources, Spec
@@ -44,6 +46,11 @@ def channel_source(channel: str) -> Source:
     return Source(f"conda:{slugify(parts.netloc + '-' + parts.path)}", "conda", name, channel.rstrip("/"))
 
 
+def index_name(index: str) -> str:
+    """Return the name of a PyPI index for people."""
+    return "PyPI" if index.rstrip("/") == PYPI_SIMPLE_ENDPOINT.rstrip("/") else urlsplit(index).netloc
+
+
 class SourceBook:
     """The configured sources.
 
@@ -57,7 +64,7 @@ class SourceBook:
         self._access = access
         self._channels = tuple(channel_source(channel) for channel in channels)
         self._indexes = tuple(
-            Source("pypi" if number == 0 else f"pypi:{number + 1}", "pypi", "PyPI" if number == 0 else urlsplit(index).netloc, index)
+            Source("pypi" if number == 0 else f"pypi:{number + 1}", "pypi", index_name(index), index)
             for number, index in enumerate(indexes)
         )
 

@@ -229,11 +229,11 @@ def _place(client: HubClient, publication: Publication, directory: Path, kernels
     files = [file for file in publication.release.files if file.kind == Kind.FILE]
     wanted = notebooks.publication(publication.notebook).get("files")
     paths = wanted if isinstance(wanted, dict) else {}
-    places = {file: _relative(str(paths.get(file.filename, file.filename))) for file in files}
-    if any(_is_other(directory / place, file) for file, place in places.items()):
+    places = [(file, _relative(str(paths.get(file.filename, file.filename)))) for file in files]
+    if any(_is_other(directory / place, file) for file, place in places):
         directory = _free(directory, f"{publication.release.package}-v{publication.release.version}", "")
         directory.mkdir()
-    for file, place in places.items():
+    for file, place in places:
         target = directory / place
         if not target.resolve().is_relative_to(directory.resolve()):
             raise BadRequest(f"The data file {file.filename} would lie outside of {directory}.", code="invalid_data_file")

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import threading
 import time
 
@@ -128,7 +127,16 @@ def test_a_restart_shows_how_jobs_ended(tmp_path):
 def test_a_job_that_died_with_its_server_has_failed(tmp_path):
     folder = tmp_path / "jobs"
     folder.mkdir()
-    header = {"type": "header", "id": "ab", "kind": "apply", "title": "t", "environment": None, "created_at": "2026-01-01T00:00:00Z", "pid": 2**22 - 7, "started": 1.0}
+    header = {
+        "type": "header",
+        "id": "ab",
+        "kind": "apply",
+        "title": "t",
+        "environment": None,
+        "created_at": "2026-01-01T00:00:00Z",
+        "pid": 2**22 - 7,
+        "started": 1.0,
+    }
     lines = [header, {"seq": 1, "type": "state", "state": "running", "result": None, "error": None}]
     (folder / "ab.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     (folder / "damaged.jsonl").write_text("{not json")
@@ -144,7 +152,16 @@ def test_a_running_job_of_another_server_is_left_alone(tmp_path):
     folder = tmp_path / "jobs"
     folder.mkdir()
     process = psutil.Process()
-    header = {"type": "header", "id": "ab", "kind": "apply", "title": "t", "environment": None, "created_at": "x", "pid": process.pid, "started": process.create_time()}
+    header = {
+        "type": "header",
+        "id": "ab",
+        "kind": "apply",
+        "title": "t",
+        "environment": None,
+        "created_at": "x",
+        "pid": process.pid,
+        "started": process.create_time(),
+    }
     text = json.dumps(header) + "\n"
     (folder / "ab.jsonl").write_text(text)
     manager = JobManager(folder, 2, LOG)
@@ -163,7 +180,7 @@ def test_logs_are_private_and_hold_no_tokens(manager, tmp_path):
     file = tmp_path / "jobs" / f"{job.id}.jsonl"
     assert token not in file.read_text() + json.dumps(job.lines_after(0))
     assert file.stat().st_mode & 0o077 == 0
-    assert os.stat(tmp_path / "jobs").st_mode & 0o077 == 0
+    assert (tmp_path / "jobs").stat().st_mode & 0o077 == 0
 
 
 def test_quick_reports_are_thinned_out_but_the_last_is_kept(manager):

@@ -132,7 +132,11 @@ def notebook() -> dict[str, Any]:
                         "output_type": "error",
                         "ename": "HTTPError",
                         "evalue": f"401 for token {HUGGING}",
-                        "traceback": ["\x1b[0;31mHTTPError\x1b[0m", f"----> 1 get(headers={{'Authorization': 'Bearer {BEARER}'}})", coloured],
+                        "traceback": [
+                            "\x1b[0;31mHTTPError\x1b[0m",
+                            f"----> 1 get(headers={{'Authorization': 'Bearer {BEARER}'}})",
+                            coloured,
+                        ],
                     },
                     {
                         "output_type": "display_data",

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import copy
 import json
 import time
@@ -39,10 +40,8 @@ def everything(notebook):
     for _, text in strings(notebook):
         plain = strip_ansi(text)
         yield from (text, plain, strip_tags(plain), strip_tags(plain).replace("\\n", "\n"))
-        try:
+        with contextlib.suppress(ValueError):
             yield base64.b64decode(text, validate=True).decode("latin-1")
-        except ValueError:
-            pass
 
 
 def test_no_planted_secret_is_left_in_the_copy(findings):
@@ -55,16 +54,22 @@ def test_no_planted_secret_is_left_in_the_copy(findings):
         assert not any(secret in view for view in views), secret[:6]
         assert not any(secret[:-4] in view for view in views), secret[:6]
     assert scan_notebook(published) == [] or not any(f.strong for f in scan_notebook(published))
-    assert "password = \"[REDACTED]\"" in published["cells"][0]["source"]
+    assert 'password = "[REDACTED]"' in published["cells"][0]["source"]
 
 
 def test_nothing_else_of_the_notebook_changes():
-    notebook = {"cells": [{"cell_type": "code", "id": "a", "metadata": {}, "source": "x = 1\n", "outputs": []}], "metadata": {"a": [1, None]}}
+    notebook = {
+        "cells": [{"cell_type": "code", "id": "a", "metadata": {}, "source": "x = 1\n", "outputs": []}],
+        "metadata": {"a": [1, None]},
+    }
     assert redact(notebook, scan_notebook(notebook), {}) == notebook
 
 
 def test_a_value_decided_to_be_no_secret_stays():
-    notebook = {"cells": [{"cell_type": "code", "id": "a", "metadata": {}, "source": f"t = '{corpus.GITHUB}'", "outputs": []}], "metadata": {}}
+    notebook = {
+        "cells": [{"cell_type": "code", "id": "a", "metadata": {}, "source": f"t = '{corpus.GITHUB}'", "outputs": []}],
+        "metadata": {},
+    }
     (finding,) = scan_notebook(notebook)
     assert corpus.GITHUB in json.dumps(redact(notebook, [finding], {finding.id: Decision.NOT_SECRET}))
 
@@ -81,8 +86,13 @@ def test_remove_output_drops_the_output_and_keeps_the_others():
 def test_a_printed_secret_disappears_from_the_source_too():
     notebook = {
         "cells": [
-            {"cell_type": "code", "id": "a", "metadata": {}, "source": "show('zq')", "outputs": [
-                {"output_type": "stream", "name": "stdout", "text": f"{corpus.CARREL}"}]},
+            {
+                "cell_type": "code",
+                "id": "a",
+                "metadata": {},
+                "source": "show('zq')",
+                "outputs": [{"output_type": "stream", "name": "stdout", "text": f"{corpus.CARREL}"}],
+            },
             {"cell_type": "markdown", "id": "b", "metadata": {corpus.CARREL: 1}, "source": f"see {corpus.CARREL}"},
         ],
         "metadata": {},
@@ -151,7 +161,13 @@ def _line(match, text):
 
 @pytest.mark.parametrize(
     "text",
-    ["0.12345, 6.789e-05, label_key=17, 'name': 'value'\n" * 10_000, "QUJDRGVmZ2hp" * 40_000, "<td>a</td>" * 50_000, "key" * 100_000, "://" * 100_000],
+    [
+        "0.12345, 6.789e-05, label_key=17, 'name': 'value'\n" * 10_000,
+        "QUJDRGVmZ2hp" * 40_000,
+        "<td>a</td>" * 50_000,
+        "key" * 100_000,
+        "://" * 100_000,
+    ],
     ids=["table", "one word", "tags", "names", "addresses"],
 )
 def test_large_outputs_are_scanned_in_time_that_grows_with_their_size(text):

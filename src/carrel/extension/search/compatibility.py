@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from packaging import tags
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 from packaging.version import InvalidVersion, Version
+
+from packaging import tags
 
 _CLAUSE = re.compile(r"(==|!=|>=|<=|~=|>|<|=)?\s*([0-9][0-9A-Za-z.!+_]*)(\.?\*)?\Z")
 _PYTHON_DEPEND = re.compile(r"python(?:\s+(?P<spec>\S+))?(?:\s+\S+)?\Z")

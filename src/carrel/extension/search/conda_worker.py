@@ -45,11 +45,11 @@ def _record(record: Any) -> dict[str, Any]:
     timestamp = record.timestamp
     return {
         "version": str(record.version),
-        "build": record.build,
-        "subdir": record.subdir,
-        "depends": list(record.depends),
+        "build": str(record.build),
+        "subdir": str(record.subdir),
+        "depends": [str(depend) for depend in record.depends],
         "size": record.size,
-        "license": record.license,
+        "license": str(record.license) if record.license else None,
         "timestamp": timestamp.timestamp() if hasattr(timestamp, "timestamp") else timestamp,
     }
 
@@ -60,10 +60,10 @@ def main() -> None:
     os.dup2(2, 1)  # what libraries print is not part of the answer
     request = json.loads(sys.stdin.buffer.readline() or b"{}")
     try:
-        answer: dict[str, Any] = {"value": asyncio.run(_answer(request))}
-    except Exception as error:
-        answer = {"error": str(error)[:2000]}
-    stream.write(json.dumps(answer) + "\n")
+        answer = json.dumps({"value": asyncio.run(_answer(request))})
+    except Exception as error:  # every failure is told to the parent, which has no other way to know
+        answer = json.dumps({"error": str(error)[:2000]})
+    stream.write(answer + "\n")
     stream.flush()
     os._exit(0)
 

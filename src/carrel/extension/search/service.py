@@ -102,7 +102,6 @@ class SearchService:
         futures: list[tuple[Source, Future[tuple[float, list[_Hit]]]]] = [
             (source, self._pool.submit(_timed, self._search_one, source, query, target, order, limit))
             for order, source in enumerate(sources)
-            for order, source in enumerate(sources)
         ]
         hits: list[_Hit] = []
         reports: list[dict[str, Any]] = []
