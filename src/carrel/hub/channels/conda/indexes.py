@@ -145,7 +145,7 @@ class CondaIndexes:
                 exists = (
                     channel.subdir == "noarch"
                     and known.label_id is not None
-                    and (audience is not Audience.EVERYONE or repository.label_is_listed(known.label_id, audience.visibilities))
+                    and (audience is Audience.OWNER or repository.label_is_listed(known.label_id, audience.visibilities))
                 )
         self._shrink(namespace)
         return built if exists else None

@@ -136,7 +136,7 @@ def _root(repository: PypiChannelRepository, ref: PageRef) -> Pages | None:
     if (
         not projects
         and ref.label != "main"
-        and (ref.audience is Audience.EVERYONE or not repository.label_is_known(ref.namespace_id, ref.label))
+        and (ref.audience is not Audience.OWNER or not repository.label_is_known(ref.namespace_id, ref.label))
     ):
         return None
     return Pages(_page(index.root_json(projects)), _page(index.root_html(projects)), frozenset())
