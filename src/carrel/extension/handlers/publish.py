@@ -24,7 +24,7 @@ class PublishCheckHandler(CarrelHandler):
     @authorized
     async def post(self) -> None:
         """Return secrets, defaults and remarks for a notebook. Nothing is published."""
-        body = self.body()
+        body = await self.run(self.body)  # notebooks are large: reading one takes longer than the event loop may
         path = publishing.text_of(body, "path", required=True, limit=4096)
         environment_id = publishing.text_of(body, "environment", limit=64) or None
         notebook = body.get("notebook")
@@ -52,7 +52,7 @@ class PublishHandler(CarrelHandler):
         """Start a job that publishes a notebook."""
         services = self.services
         services.policy.require_publish()
-        body = self.body()
+        body = await self.run(self.body)
         folder = folder_of(self.contents_manager, publishing.text_of(body, "path", required=True, limit=4096))
         environment_id = publishing.text_of(body, "environment", limit=64) or None
         environment = await self.run(services.registry.get, environment_id) if environment_id else None

@@ -359,7 +359,7 @@ def match_names(names: Iterable[str], query: str, limit: int) -> list[str]:
         if wanted in canonical:
             found.append((0 if canonical == wanted else 1 if canonical.startswith(wanted) else 2, len(name), name))
     if not found and len(wanted) > 3:
-        found = [(3, 0, name) for name in difflib.get_close_matches(wanted, list(names), n=3, cutoff=0.85)]
+        found = [(3, 0, name) for name in difflib.get_close_matches(wanted, list(names), n=3, cutoff=0.8)]
     return [name for _, _, name in sorted(found)[:limit]]
 
 
