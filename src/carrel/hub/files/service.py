@@ -165,7 +165,8 @@ class FileService:
             if self._labels.add(uow, role, namespace.id, existing.id, request.labels):
                 self._upkeep.notify(uow, namespace.id, existing.package_id, (existing.kind,), Reason.LABELS)
             return repository.view(uow, existing.id), False
-        release = self._ensure_release(uow, principal, package, version)
+        texts = _texts(metadata, request.summary)
+        release = self._ensure_release(uow, principal, package, version, texts)
         repository.upsert_blobs(uow, blob_rows(stored))
         if stored.existed and not all(self._blobs.exists(sha256) for sha256 in stored.blobs()):
             raise Unavailable("The bytes were being cleaned up meanwhile. Send the file again.", retry_after=1)
@@ -191,8 +192,8 @@ class FileService:
             raise FileExists(f"{metadata.filename} was uploaded by somebody else at the same moment.", filename=metadata.filename)
         repository.insert_companions(uow, file_id, {suffix: item.sha256 for suffix, item in stored.companions.items()})
         repository.insert_properties(uow, file_id, metadata.properties)
-        self._labels.add(uow, role, namespace.id, file_id, request.labels)
-        release = self._describe(uow, release, metadata, request.summary)
+        self._labels.add(uow, role, namespace.id, file_id, request.labels, new=True)
+        release = self._describe(uow, release, metadata.kind, texts)
         record(uow, principal, "file.upload", namespace.id, f"{namespace.name}/{package.name}/{version}/{metadata.filename}")
         if release.state == "published":
             self._upkeep.file_added(uow, package, release, metadata.kind.value, metadata.import_names)
@@ -280,7 +281,7 @@ class FileService:
             )
         return existing
 
-    def _ensure_release(self, uow: UnitOfWork, principal: Principal, package: Row[Any], version: str) -> Row[Any]:
+    def _ensure_release(self, uow: UnitOfWork, principal: Principal, package: Row[Any], version: str, texts: dict[str, str]) -> Row[Any]:
         row = releases.find(uow, package.id, version, drafts=True)
         if row is not None:
             return row
@@ -294,21 +295,16 @@ class FileService:
                 "created_at": moment,
                 "created_by": principal.user_id,
                 "published_at": moment,
+                **texts,
             },
         )
         if release_id is None:
             raise Unavailable("The release is being created by another upload. Send the file again.", retry_after=1)
         return releases.by_id(uow, release_id)
 
-    def _describe(self, uow: UnitOfWork, release: Row[Any], metadata: FileMetadata, summary: str | None) -> Row[Any]:
+    def _describe(self, uow: UnitOfWork, release: Row[Any], kind: Kind, texts: dict[str, str]) -> Row[Any]:
         # The lock beside a notebook has nothing to say about it that should hide what the notebook says.
-        first = metadata.kind not in (Kind.ENVIRONMENT, Kind.FILE)
-        texts = {
-            "summary": (summary or metadata.summary)[:2000],
-            "description": metadata.description,
-            "license": metadata.license[:500],
-            "home_page": metadata.home_page[:2000],
-        }
+        first = kind not in (Kind.ENVIRONMENT, Kind.FILE)
         values = {
             name: text for name, text in texts.items() if text and text != getattr(release, name) and (first or not getattr(release, name))
         }
@@ -316,6 +312,16 @@ class FileService:
             return release
         releases.update_release(uow, release.id, values)
         return releases.by_id(uow, release.id)
+
+
+def _texts(metadata: FileMetadata, summary: str | None) -> dict[str, str]:
+    """Return what a file says of its release."""
+    return {
+        "summary": (summary or metadata.summary)[:2000],
+        "description": metadata.description,
+        "license": metadata.license[:500],
+        "home_page": metadata.home_page[:2000],
+    }
 
 
 def unique_key(kind: Kind, package_key: str, version: str, subdir: str, filename: str) -> str:

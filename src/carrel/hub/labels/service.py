@@ -63,11 +63,12 @@ class LabelService:
         repository.add(uow, file_id, wanted - current)
         return True
 
-    def add(self, uow: UnitOfWork, role: Role, namespace_id: int, file_id: int, names: Collection[str]) -> bool:
-        """Give a file these labels beside the ones it has; return whether anything changed."""
-        new = self.resolve(uow, role, namespace_id, names) - repository.label_ids_of(uow, file_id)
-        repository.add(uow, file_id, new)
-        return bool(new)
+    def add(self, uow: UnitOfWork, role: Role, namespace_id: int, file_id: int, names: Collection[str], *, new: bool = False) -> bool:
+        """Give a file these labels beside the ones it has (a *new* one has none); return whether anything changed."""
+        wanted = self.resolve(uow, role, namespace_id, names)
+        missing = wanted if new else wanted - repository.label_ids_of(uow, file_id)
+        repository.add(uow, file_id, missing)
+        return bool(missing)
 
     def _require_unlocked(self, role: Role, locked: Collection[str]) -> None:
         if locked and role is not Role.OWNER:

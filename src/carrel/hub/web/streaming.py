@@ -53,7 +53,8 @@ class ReceivingHandler(ApiHandler):
     def receive_into(self, consume: Callable[[bytes], None], limit: int) -> None:
         """Give the body to *consume*; it may have up to *limit* bytes."""
         self._consume = consume
-        self.request.connection.set_max_body_size(limit)  # type: ignore[union-attr]
+        # Of a body in chunks the consumer counts the bytes: Tornado would cut the connection without an answer.
+        self.request.connection.set_max_body_size(limit if self.announced_size is not None else 1 << 62)  # type: ignore[union-attr]
 
     async def prepare(self) -> None:
         """Authenticate, authorise, and refuse without reading the body."""
