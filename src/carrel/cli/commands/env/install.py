@@ -15,7 +15,7 @@ from carrel.core.names import validate_namespace, validate_package
 from carrel.environments import Change, Environment, Spec
 
 _SPEC = re.compile(r"(?:(?P<namespace>[a-z0-9._-]+)/)?(?P<name>[A-Za-z0-9_][A-Za-z0-9_.-]*)\s*(?P<version>[=<>!~].*)?\Z")
-_VERSION = re.compile(r"[A-Za-z0-9.,_!+~*<>= -]+\Z")
+_VERSION = re.compile(r"[A-Za-z0-9.,_!+~*<>= -]*[A-Za-z0-9*]\Z")
 _EXAMPLES = ("carrel env install numpy 'pandas>=2' acme/charts",)
 
 

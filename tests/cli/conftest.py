@@ -1,0 +1,30 @@
+"""A person at a terminal, signed in to a real hub."""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+
+import pytest
+from cli_process import Carrel
+
+from carrel.testing.hub import HubProcess
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture
+def carrel(tmp_path: Path) -> Carrel:
+    """The command in an empty home, signed in nowhere."""
+    home = tmp_path / "home"
+    home.mkdir()
+    return Carrel(home)
+
+
+@pytest.fixture
+def ada(carrel: Carrel, hub: HubProcess) -> str:
+    """The name of a new user of the hub, as whom *carrel* is signed in."""
+    name = f"ada{next(_numbers)}"
+    token = hub.create_user(name)
+    carrel.ok("login", "--hub", hub.url, "--token", stdin=token + "\n")
+    return name
