@@ -140,7 +140,7 @@ const publish: JupyterFrontEndPlugin<void> = {
     toolbars?.addFactory<NotebookPanel>(
       'Notebook',
       'carrel-publish',
-      owner => new PublishButton(owner, commands, trans)
+      owner => new PublishButton(owner, commands, carrel.hub, trans)
     );
     palette?.addItem({ command: CommandIDs.publish, category: CATEGORY });
     palette?.addItem({ command: CommandIDs.publishAs, category: CATEGORY });

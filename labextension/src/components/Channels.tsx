@@ -26,7 +26,7 @@ export function Channels(): JSX.Element {
           return (
             <li key={source.id} className="carrel-Sources-item" data-testid="carrel-source" data-name={source.id}>
               <Icon.react tag="span" className={bad ? 'carrel-warn' : 'carrel-tick'} aria-hidden="true" />
-              <span className="carrel-Row-name">{source.name}</span>
+              <span className="carrel-Row-name">{hub.sourceName(source.id)}</span>
               <span className="carrel-Badge">{typeLabel(source.type, trans)}</span>
               {bad && <span className="carrel-muted">{trans.__('not reachable')}</span>}
               <span className="carrel-Sources-url" title={source.url}>

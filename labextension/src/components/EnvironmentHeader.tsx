@@ -12,7 +12,6 @@ export function EnvironmentHeader(): JSX.Element {
   const commands = useCommands();
   const trans = useTrans();
   const model = useModel(carrel.environment);
-  const packages = useModel(carrel.packages);
   const { environment } = model;
 
   const choose = (at: Element) => {
@@ -57,12 +56,10 @@ export function EnvironmentHeader(): JSX.Element {
     openMenu(entries, at);
   };
 
-  const count = packages.items.length || environment?.package_count || 0;
   const facts = environment
     ? [
         environment.python_version && trans.__('Python %1', shortVersion(environment.python_version)),
-        kindLabel(environment.kind, trans),
-        count > 0 && trans._n('%1 package', '%1 packages', count)
+        kindLabel(environment.kind, trans)
       ].filter(Boolean)
     : [];
 

@@ -90,7 +90,7 @@ export function SearchBox(): JSX.Element {
           {hub.sources.map(source => (
             <FilterChip
               key={source.id}
-              label={source.name}
+              label={hub.sourceName(source.id)}
               pressed={search.sources.includes(source.id)}
               onClick={() => (search.sources = search.sources.includes(source.id) ? [] : [source.id])}
             />

@@ -75,7 +75,7 @@ export class HubModel extends Model {
 
   /** The name to show for a source. */
   sourceName(id: string): string {
-    return this.sources.find(source => source.id === id)?.name ?? id;
+    return this.sources.find(source => source.id === id)?.name || id;
   }
 
   /** Read who is signed in, the policy and the sources. */

@@ -21,6 +21,7 @@ export class SearchModel extends Model {
   set query(value: string) {
     if (value !== this._query) {
       this._query = value;
+      this._expanded = null;
       this._active = -1;
       this._schedule(this._delay);
       this.notify();
@@ -170,6 +171,10 @@ export class SearchModel extends Model {
     }
     this._settledQuery = query;
     this._searching = false;
+    const open = this._items.find(item => rowKey(item) === this._expanded);
+    if (open && !this._details.has(rowKey(open))) {
+      void this._loadDetails(open);
+    }
     this._active = Math.min(this._active, this._items.length - 1);
     this.notify();
   }
