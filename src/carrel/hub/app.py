@@ -62,7 +62,8 @@ def build_hub(settings: HubSettings, database: Database, blobs: BlobStore) -> Hu
     usage = UsageRecorder(database)
     resolver = CredentialResolver(database, settings.credential_cache_seconds, usage.token_used)
     lookup = FileLookup()
-    upkeep = PackageUpkeep((CondaChannelListener(), PypiChannelListener(), SearchListener(), lookup))
+    notebooks = NotebookService(blobs)
+    upkeep = PackageUpkeep((CondaChannelListener(), PypiChannelListener(), SearchListener(), lookup, notebooks.places))
     labels = LabelService()
     packages = PackageService(upkeep)
     tokens = TokenService(resolver.forget)
@@ -82,7 +83,7 @@ def build_hub(settings: HubSettings, database: Database, blobs: BlobStore) -> Hu
         releases=ReleaseService(packages, labels, upkeep),
         files=FileService(settings, blobs, packages, labels, upkeep, lookup),
         labels=labels,
-        notebooks=NotebookService(blobs),
+        notebooks=notebooks,
         search=SearchService(),
         channels=Channels(database, settings.data_dir / "indexes"),
         lookup=lookup,
@@ -170,6 +171,7 @@ async def _repeat(seconds: float, work: Callable[[], object], at_once: Callable[
 
 def _housekeeping(hub: Hub) -> None:
     hub.sweep.run()
+    hub.channels.sweep()
 
 
 def _address_of(bound: socket.socket, address: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from http import HTTPStatus
 
+from carrel.core.digests import is_sha256
 from carrel.core.errors import NotFound
 from carrel.core.scopes import Scope
 from carrel.hub.notebooks.rendering import CONTENT_SECURITY_POLICY, RENDERER_VERSION
@@ -33,12 +34,20 @@ class RenderHandler(HubHandler):
         """Kept by browsers but asked for again each time, so that losing the right to see it takes effect; that costs a 304."""
         if version != str(RENDERER_VERSION):
             raise NotFound("There is no such rendering.")
-        await self.hub.pool.read(lambda uow: self.hub.notebooks.authorize(uow, self.principal, sha256))
+        notebooks = self.hub.notebooks
+        places = notebooks.places.cached(sha256)
+        if places is None and is_sha256(sha256):
+            generation = notebooks.places.generation
+            places = await self.hub.pool.read(lambda uow: notebooks.places.find(uow, sha256))
+            notebooks.places.remember(sha256, places, generation)
+        notebooks.authorize(self.principal, places or ())
         etag = f'"{sha256}-{RENDERER_VERSION}"'
         headers = {"ETag": etag, "Cache-Control": "private, no-cache", "Vary": "Cookie, Authorization"}
         if etag in self.request.headers.get("If-None-Match", ""):
             return Reply(None, HTTPStatus.NOT_MODIFIED, headers)
-        rendered = await self.hub.pool.compute(lambda: self.hub.notebooks.rendered(sha256))
+        rendered = notebooks.kept(sha256)
+        if rendered is None:
+            rendered = await self.hub.pool.compute(lambda: notebooks.rendered(sha256))
         return Reply(rendered.document, headers=headers)
 
     def write_error(self, status_code: int, **kwargs: object) -> None:

@@ -5,16 +5,14 @@ from __future__ import annotations
 import json
 import threading
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
-from carrel.core.digests import is_sha256
 from carrel.core.errors import InvalidFile, NotFound, TooLarge
 from carrel.core.units import format_bytes
-from carrel.database.unit_of_work import UnitOfWork
 from carrel.formats.notebook.document import parse
 from carrel.hub.accounts.principal import Principal
-from carrel.hub.notebooks import repository
+from carrel.hub.notebooks.places import NotebookPlaces, Place
 from carrel.hub.notebooks.rendering import RenderedNotebook, render_notebook
 from carrel.storage.base import BlobStore
 
@@ -33,16 +31,22 @@ class NotebookService:
     blobs : BlobStore
     cache_bytes : int
         Room for rendered documents.
+
+    Attributes
+    ----------
+    places : NotebookPlaces
+        Where notebooks are; listens to changes of packages.
     """
 
     def __init__(self, blobs: BlobStore, cache_bytes: int = _CACHE_BYTES) -> None:
+        self.places = NotebookPlaces()
         self._blobs = blobs
         self._room = cache_bytes
         self._kept: OrderedDict[str, RenderedNotebook] = OrderedDict()
         self._lock = threading.Lock()
 
-    def authorize(self, uow: UnitOfWork, principal: Principal, sha256: str) -> None:
-        """Refuse unless *principal* may see a notebook with these bytes.
+    def authorize(self, principal: Principal, places: Sequence[Place]) -> None:
+        """Refuse unless *principal* may see a notebook that is at *places* (:class:`~carrel.hub.notebooks.places.NotebookPlaces`).
 
         Raises
         ------
@@ -50,14 +54,21 @@ class NotebookService:
             There is no such notebook, or the caller may not know that there is.
         TooLarge
         """
-        row = repository.find(uow, principal, sha256) if is_sha256(sha256) else None
-        if row is None:
+        place = next((place for place in places if place.is_open_to(principal)), None)
+        if place is None:
             raise NotFound("There is no such notebook.")
-        if row.size > _MAX_SHOWN:
+        if place.size > _MAX_SHOWN:
             raise TooLarge(
-                f"This notebook has {format_bytes(row.size)}, and up to {format_bytes(_MAX_SHOWN)} are shown here. Download it instead.",
+                f"This notebook has {format_bytes(place.size)}, and up to {format_bytes(_MAX_SHOWN)} are shown here. Download it instead.",
                 limit=_MAX_SHOWN,
             )
+
+    def kept(self, sha256: str) -> RenderedNotebook | None:
+        """Return the document if it is in memory."""
+        with self._lock:
+            if sha256 in self._kept:
+                self._kept.move_to_end(sha256)
+            return self._kept.get(sha256)
 
     def rendered(self, sha256: str) -> RenderedNotebook:
         """Return the document of a notebook that the caller may see (:meth:`authorize`).
@@ -68,10 +79,8 @@ class NotebookService:
             The bytes are gone.
         InvalidFile
         """
-        with self._lock:
-            if sha256 in self._kept:
-                self._kept.move_to_end(sha256)
-                return self._kept[sha256]
+        if (known := self.kept(sha256)) is not None:
+            return known
         rendered = render_notebook(_document(b"".join(self._blobs.read(sha256))))
         size = len(rendered.document)
         if size <= self._room // 4:

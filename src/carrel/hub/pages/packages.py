@@ -70,7 +70,7 @@ class PackagePageHandler(PageHandler):
         file = _of_kind(release, Kind.NOTEBOOK)[0]
         notebook, problem = None, ""
         try:
-            self.hub.notebooks.authorize(uow, self.principal, file.sha256)
+            self.hub.notebooks.authorize(self.principal, self.hub.notebooks.places.find(uow, file.sha256))
             rendered = self.hub.notebooks.rendered(file.sha256)
             headings = [heading for heading in rendered.headings if heading.level <= 3][:60]
             notebook = NotebookView(
