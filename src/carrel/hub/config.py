@@ -133,5 +133,5 @@ def _environment() -> Config:
     for name, trait in HubConfig.class_traits(config=True).items():
         value = os.environ.get(ENVIRONMENT_PREFIX + name.upper())
         if value is not None:
-            config.HubConfig[name] = trait.from_string(value)  # type: ignore[attr-defined]
+            config.HubConfig[name] = trait.from_string(value)
     return config

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, delete, insert, select, update
+from sqlalchemy import Row, Select, delete, insert, select, update
 
 from carrel.core.access import Role
 from carrel.database.unit_of_work import UnitOfWork
@@ -16,7 +16,7 @@ from carrel.hub.tokens.models import token
 
 def user_by_name(uow: UnitOfWork, name: str) -> Row[Any] | None:
     """Return ``id, namespace_id, name, password_hash, email, disabled_at`` of a user."""
-    query = (
+    query: Select[Any] = (
         select(user.c.id, user.c.namespace_id, namespace.c.name, user.c.password_hash, user.c.email, user.c.disabled_at)
         .join(namespace, namespace.c.id == user.c.namespace_id)
         .where(namespace.c.name == name)
@@ -26,7 +26,7 @@ def user_by_name(uow: UnitOfWork, name: str) -> Row[Any] | None:
 
 def user_by_id(uow: UnitOfWork, user_id: int) -> Row[Any] | None:
     """Return ``id, namespace_id, name, display_name`` of a user."""
-    query = (
+    query: Select[Any] = (
         select(user.c.id, user.c.namespace_id, namespace.c.name, namespace.c.display_name)
         .join(namespace, namespace.c.id == user.c.namespace_id)
         .where(user.c.id == user_id)
@@ -58,7 +58,7 @@ def memberships(uow: UnitOfWork, user_id: int) -> dict[int, Role]:
 
 def user_namespaces(uow: UnitOfWork, user_id: int) -> list[Row[Any]]:
     """Return ``id, name, kind, display_name, role`` of the namespaces of a user, their own first."""
-    query = (
+    query: Select[Any] = (
         select(namespace.c.id, namespace.c.name, namespace.c.kind, namespace.c.display_name, membership.c.role)
         .join(membership, membership.c.namespace_id == namespace.c.id)
         .where(membership.c.user_id == user_id)
@@ -69,7 +69,7 @@ def user_namespaces(uow: UnitOfWork, user_id: int) -> list[Row[Any]]:
 
 def token_user(uow: UnitOfWork, sha256: str, moment: datetime) -> Row[Any] | None:
     """Return the user and the rights of a valid token, None when it is unknown or expired."""
-    query = (
+    query: Select[Any] = (
         select(
             user.c.id,
             namespace.c.name,
@@ -88,7 +88,7 @@ def token_user(uow: UnitOfWork, sha256: str, moment: datetime) -> Row[Any] | Non
 
 def session_user(uow: UnitOfWork, sha256: str, moment: datetime) -> Row[Any] | None:
     """Return ``id, name, expires_at`` of the user of a valid session."""
-    query = (
+    query: Select[Any] = (
         select(user.c.id, namespace.c.name, session.c.expires_at)
         .join(user, user.c.id == session.c.user_id)
         .join(namespace, namespace.c.id == user.c.namespace_id)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from http import HTTPStatus
+from http.client import responses
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
-from tornado.httputil import responses
 from tornado.web import HTTPError, RequestHandler
 
 from carrel.core.errors import BadRequest, CarrelError, Forbidden
@@ -42,7 +42,7 @@ class HubHandler(RequestHandler):
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         if "get" in cls.__dict__ and "head" not in cls.__dict__:
-            cls.head = cls.get  # type: ignore[method-assign]
+            cls.head = cls.get
 
     def initialize(self, **_arguments: Any) -> None:
         """Find the hub; Tornado calls this first."""

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from tornado.httputil import HTTPServerRequest
-from tornado.web import Application, RequestHandler, URLSpec
+from tornado.routing import URLSpec
+from tornado.web import Application, RequestHandler
 
 from carrel.hub.web.endpoint import VERBS, declaration_of
 
