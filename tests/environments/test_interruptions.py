@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -15,9 +16,9 @@ from environment_fixtures import CancelWhen, change, contents, differences, free
 
 from carrel.core.errors import Cancelled, CarrelError, Locked
 from carrel.core.progress import Progress
-from carrel.environments import Change, Sources, Spec, apply, plan, restore, snapshots
+from carrel.environments import Change, Sources, Spec, apply, plan, restore, snapshots, transactions
 from carrel.environments.locations import conda_cache_folder
-from carrel.testing.conda_channel import ChannelServer
+from carrel.testing.conda_channel import ChannelServer, serve
 
 
 def workers() -> list[psutil.Process]:
@@ -146,3 +147,32 @@ def test_a_cancelled_undo_undoes_nothing(changed_env: Path, sources: Sources) ->
     with pytest.raises(Cancelled):
         restore(changed_env, snapshots(changed_env)[0].id, on_event=on_event, cancel=cancel)
     assert differences(before, contents(changed_env)) == []
+
+
+def test_files_lost_behind_an_intact_record_come_back(conda_env: Path, sources: Sources) -> None:
+    """A package killed while it was unlinked still has its record, but not all of its files."""
+    change(conda_env, sources, Spec("alpha", "1.0"))
+    before = contents(conda_env)
+    with transactions.exclusive(conda_env):
+        transactions.begin(conda_env, "a change", ["alpha"], [], ["share/new.txt"])
+        next((conda_env / "lib").rglob("only_in_1.py")).unlink()
+        (conda_env / "share").mkdir(exist_ok=True)
+        (conda_env / "share" / "new.txt").touch()
+        transactions.roll_back(conda_env)
+    assert differences(before, contents(conda_env)) == []
+
+
+def test_a_worker_ends_with_its_parent(channel: Path, tmp_path: Path) -> None:
+    with serve(channel) as slow:
+        slow.faults.delay = 30
+        request = {"command": "solve", "prefix": None, "channels": [slow.url], "add": ["alpha"], "cache": str(tmp_path), "headers": {}}
+        command = [sys.executable, "-P", "-m", "carrel.environments.conda.worker"]
+        worker = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        assert worker.stdin is not None
+        assert worker.stdout is not None
+        worker.stdin.write(json.dumps(request) + "\n")
+        worker.stdin.flush()
+        assert json.loads(worker.stdout.readline())["stage"] == "solve"
+        worker.stdin.close()
+        assert worker.wait(timeout=15) == 3
+        worker.stdout.close()
