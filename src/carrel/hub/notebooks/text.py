@@ -11,6 +11,7 @@ _ESCAPE = re.compile(r"\x1b(?:\[([0-9;:<=>?]*)([ -/]*[@-~])?|\][^\x07\x1b]*(?:\x
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 _OVERWRITTEN = re.compile(r"[^\n]*\r(?!\n)")
 _MAX_STYLE_CHANGES = 20_000
+_MAX_PARAMETERS = 200  # characters of one colour sequence
 _CUBE = (0, 95, 135, 175, 215, 255)
 
 
@@ -46,7 +47,7 @@ def terminal_to_html(text: str) -> str:
         if match.start() > position:
             parts.append(style.wrap(escape(_CONTROL.sub("", text[position : match.start()]), quote=False)))
         position = match.end()
-        if match.group(2) == "m" and changes < _MAX_STYLE_CHANGES:
+        if match.group(2) == "m" and len(match.group(1)) <= _MAX_PARAMETERS and changes < _MAX_STYLE_CHANGES:
             style.apply(match.group(1))
             changes += 1
     parts.append(style.wrap(escape(_CONTROL.sub("", text[position:]), quote=False)))
