@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import json
 import logging
 import os
@@ -128,6 +129,7 @@ async def serve(hub: Hub, address: str, port: int, *, trust_proxy: bool) -> None
         asyncio.ensure_future(_repeat(SWEEP_SECONDS, lambda: _housekeeping(hub), at_once=hub.sweep.temporary)),
     ]
     _announce(hub, _address_of(sockets[0], address))
+    warm = asyncio.ensure_future(_warm_up())
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -135,7 +137,7 @@ async def serve(hub: Hub, address: str, port: int, *, trust_proxy: bool) -> None
     await stopping.wait()
     _log.info("stopping")
     server.stop()
-    for task in tasks:
+    for task in (*tasks, warm):
         task.cancel()
     await _drain(hub, server)
     await loop.run_in_executor(None, hub.usage.flush)
@@ -143,6 +145,11 @@ async def serve(hub: Hub, address: str, port: int, *, trust_proxy: bool) -> None
     hub.channels.close()
     hub.database.dispose()
     (hub.settings.data_dir / "hub.json").unlink(missing_ok=True)
+
+
+async def _warm_up() -> None:
+    """Load, once the hub answers, what the first notebook would wait seconds for."""
+    await asyncio.get_running_loop().run_in_executor(None, importlib.import_module, "nbformat.validator")
 
 
 async def _drain(hub: Hub, server: HTTPServer) -> None:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
-from typing import Any, BinaryIO, cast
-
-import nbformat
-from nbformat.notebooknode import NotebookNode
-from nbformat.validator import NotebookValidationError, ValidationError, iter_validate
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from carrel.core.errors import InvalidFile
 from carrel.formats.base import Limits
 from carrel.formats.parsing import expect_mapping, load_json, read_all
+
+if TYPE_CHECKING:
+    from nbformat.notebooknode import NotebookNode
+    from nbformat.validator import NotebookValidationError
 
 _WHAT = "The notebook"
 _READABLE = range(2, 5)
@@ -35,6 +35,10 @@ def load(source: BinaryIO, limits: Limits, filename: str = "notebook") -> Notebo
 
 def parse(data: bytes) -> NotebookNode:
     """Return the notebook *data*; see :func:`load`."""
+    # nbformat brings JSON Schema's grammars, seconds of work: whoever reads no notebook does not wait for them.
+    import nbformat
+    from nbformat.validator import ValidationError, iter_validate
+
     document = expect_mapping(load_json(data, _WHAT, any_text=True), _WHAT)
     major = _version(document, "nbformat", missing=1)
     minor = _version(document, "nbformat_minor", missing=0)

@@ -7,9 +7,7 @@ import re
 import tomllib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, BinaryIO
-
-from nbformat.notebooknode import NotebookNode
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from carrel.core.errors import BadRequest
 from carrel.core.kinds import Kind
@@ -19,6 +17,9 @@ from carrel.formats.notebook.document import load
 from carrel.formats.notebook.markdown import first_paragraph, local_images, title
 from carrel.formats.notebook.modules import imported_modules
 from carrel.formats.parsing import storable, storable_json
+
+if TYPE_CHECKING:
+    from nbformat.notebooknode import NotebookNode
 
 _SCRIPT = re.compile(r"^# /// script\s*$\n(?P<content>(?:^#(?: .*)?$\n?)+?)^# ///\s*$", re.MULTILINE)  # PEP 723
 _CARREL_BYTES = 20_000

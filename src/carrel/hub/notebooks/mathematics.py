@@ -6,8 +6,6 @@ from functools import lru_cache
 from html import escape, unescape
 from xml.etree.ElementTree import Element
 
-from latex2mathml.converter import convert_to_element
-
 _MAX_LENGTH = 2_000
 # No <annotation-xml>, <maction>, <semantics> or links: nothing but layout.
 _ELEMENTS = frozenset(
@@ -34,6 +32,8 @@ def to_mathml(latex: str, *, display: bool) -> str | None:
     """
     if len(latex) > _MAX_LENGTH:
         return None
+    from latex2mathml.converter import convert_to_element  # half a second of tables: only for who has formulas
+
     try:
         tree = convert_to_element(latex, display="block" if display else "inline")
         return _written(tree)
