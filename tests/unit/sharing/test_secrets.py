@@ -9,6 +9,7 @@ import time
 import planted_secrets as corpus
 import pytest
 
+from carrel.core.errors import Unprocessable
 from carrel.sharing.secrets import Decision, redact, redact_text, scan_notebook, scan_text
 from carrel.sharing.secrets.findings import mask
 from carrel.sharing.secrets.notebook import strings
@@ -174,3 +175,12 @@ def test_large_outputs_are_scanned_in_time_that_grows_with_their_size(text):
     start = time.process_time()
     scan_text(text, is_html=True)
     assert time.process_time() - start < 5, "a pattern backtracks"
+
+
+def test_a_copy_that_still_holds_a_secret_is_not_handed_out(findings, monkeypatch):
+    from carrel.sharing.secrets import redaction
+
+    monkeypatch.setattr(redaction._Replacer, "__call__", lambda self, text: text)
+    with pytest.raises(Unprocessable) as raised:
+        redact(corpus.notebook(), findings, {})
+    assert raised.value.code == "redaction_failed"
