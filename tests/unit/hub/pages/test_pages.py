@@ -1,0 +1,116 @@
+"""The parts of the pages that need no server."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from carrel.core.kinds import Kind
+from carrel.hub.pages import commands
+from carrel.hub.pages.base import safe_next, sign_in_address
+from carrel.hub.pages.formatting import PRECEDENCE, by_weight, scope_summary
+from carrel.hub.pages.templating import static_file, static_url
+from carrel.hub.pages.views import environment_view, requirements_of, source_name, table_view
+
+BASE = "https://hub.example.org"
+
+
+@pytest.mark.parametrize("path", ["/", "/acme/x?view=environment", "/activate?code=BCDF-GHJK", "/-/settings/tokens"])
+def test_paths_of_this_site_are_followed(path: str) -> None:
+    assert safe_next(path) == path
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "",
+        "//evil.example",
+        "///evil.example",
+        "https://evil.example",
+        "/\\evil.example",
+        "\\/evil",
+        "/\t/evil",
+        "/\n/x",
+        " /x",
+        "x",
+        "javascript:x",
+    ],
+)
+def test_everything_else_leads_home(target: str) -> None:
+    assert safe_next(target) == "/"
+    assert sign_in_address(target) == "/-/sign-in?next=/"
+
+
+def test_install_commands_name_what_the_release_holds() -> None:
+    shown = commands.install(BASE, "acme", "snow", "2.1", ["conda", "pypi"], is_latest=True)
+    assert [command.label for command in shown] == ["conda", "pixi", "pip", "uv"]
+    assert shown[0].text == f"conda install -c {BASE}/conda/acme snow"
+    older = commands.install(BASE, "acme", "snow", "2.0", ["pypi"], is_latest=False)
+    assert older[0].text == f"pip install --index-url {BASE}/pypi/acme/simple/ snow==2.0"
+    assert [command.text for command in commands.install(BASE, "acme", "data", "1", ["file"], is_latest=True)] == [
+        "carrel download acme/data@1"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("form", "tool"), [("pylock", "uv pip sync"), ("conda-lock", "conda-lock install"), ("environment.yml", "conda env create")]
+)
+def test_environments_are_rebuilt_by_the_tools_that_read_their_file(form: str, tool: str) -> None:
+    shown = commands.rebuild("acme", "base", "3", f"{BASE}/x", form, locked=form != "environment.yml")
+    assert tool in shown[-1].text
+    assert (shown[0].text == "carrel reproduce acme/base@3") is (form != "environment.yml")
+
+
+def test_environments_say_where_each_package_is_from() -> None:
+    view = environment_view(
+        "conda-lock.yml",
+        {
+            "format": "conda-lock",
+            "locked": True,
+            "packages": [
+                {"name": "zlib", "version": "1", "source": "conda", "channel": "https://c.example/some-channel"},
+                {"name": "Python", "version": "3.12", "source": "conda", "channel": f"{BASE}/conda/acme"},
+                {"name": "snow", "version": "2", "source": "pypi"},
+            ],
+            "package_count": 3,
+            "pypi_count": 1,
+            "requested": ["python 3.12.*"],
+            "problems": [{"code": "editable", "message": "mine"}],
+        },
+    )
+    assert [(row.name, row.source, row.requested) for row in view.packages] == [
+        ("Python", "acme", True),
+        ("snow", "Python index", False),
+        ("zlib", "some-channel", False),
+    ]
+    assert (view.kind, view.problems) == ("conda", ["mine"])
+    assert environment_view("pylock.toml", {"packages": [], "package_count": 2, "pypi_count": 2}).kind == "venv"
+
+
+def test_sources_have_short_names() -> None:
+    assert source_name(f"{BASE}/pypi/acme/simple/") == "acme"
+    assert source_name("https://index.example/simple/") == "index.example"
+    assert source_name("local") == "local"
+
+
+def test_tables_and_requirements() -> None:
+    assert table_view("a.csv", {"media_type": "text/csv"}) is None
+    assert table_view("a.csv", {"columns": [{"name": "a", "type": "text"}], "rows": [["1"]]}) is not None
+    assert requirements_of("conda", {"index": {"depends": ["python"]}}) == ["python"]
+    assert requirements_of("pypi", {"requires_dist": ["a", 'b; extra == "x"']}) == ["a"]
+
+
+def test_every_kind_has_its_weight() -> None:
+    assert set(PRECEDENCE) == set(Kind)
+    assert by_weight(["environment", "notebook"]) == ["notebook", "environment"]
+
+
+def test_scopes_in_short() -> None:
+    assert scope_summary(["package:read", "account:read"]) == "account:read, package:read"
+
+
+def test_static_addresses_change_with_the_content() -> None:
+    assert re.fullmatch(r"/-/static/style\.css\?v=[0-9a-f]{16}", static_url("style.css"))
+    assert static_file("../templating.py") is None
+    assert static_file("style.css.map") is None
