@@ -1,4 +1,4 @@
-import { type KeyboardEvent, useRef } from 'react';
+import { type KeyboardEvent, useEffect, useRef } from 'react';
 import { Activity } from './Activity';
 import { Channels } from './Channels';
 import { useCarrel, useModel, useTrans } from './context';
@@ -14,10 +14,11 @@ import { TransactionSheet } from './TransactionSheet';
 
 /** The whole panel: what never scrolls on top, sections below. */
 export function Panel(): JSX.Element {
-  const { environment, hub } = useCarrel();
+  const { environment, hub, search } = useCarrel();
   const trans = useTrans();
   useModel(environment);
   useModel(hub);
+  const { query } = useModel(search);
   const root = useRef<HTMLDivElement>(null);
   const empty =
     !environment.environment &&
@@ -25,6 +26,14 @@ export function Panel(): JSX.Element {
     environment.state !== 'error' &&
     environment.state !== 'dead';
   const broken = hub.missingServer || environment.state === 'missing-server';
+
+  // Results are at the top, wherever the list was scrolled to.
+  useEffect(() => {
+    const list = root.current?.querySelector('.carrel-Panel-scroll');
+    if (list && query) {
+      list.scrollTop = 0;
+    }
+  }, [query]);
 
   const onKeyDown = (event: KeyboardEvent) => {
     const target = event.target as HTMLElement;

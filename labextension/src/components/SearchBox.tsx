@@ -1,5 +1,5 @@
 import { closeIcon, searchIcon } from '@jupyterlab/ui-components';
-import { type KeyboardEvent, useRef } from 'react';
+import { type KeyboardEvent, useEffect, useRef } from 'react';
 import { rowKey } from '../models/search';
 import { IconButton } from './Button';
 import { useCarrel, useModel, useTrans } from './context';
@@ -14,6 +14,13 @@ export function SearchBox(): JSX.Element {
   const actions = useResultActions();
   const input = useRef<HTMLInputElement>(null);
   const active = search.items[search.active];
+
+  const row = active ? resultRowId(search.active) : null;
+  useEffect(() => {
+    if (row) {
+      document.getElementById(row)?.scrollIntoView({ block: 'nearest' });
+    }
+  }, [row]);
 
   const onKeyDown = (event: KeyboardEvent) => {
     const target = active ?? search.items[0];
@@ -31,8 +38,8 @@ export function SearchBox(): JSX.Element {
         search.toggle(target);
       }
     } else if (active && (event.key === 'ContextMenu' || (event.key === 'F10' && event.shiftKey))) {
-      const row = document.getElementById(resultRowId(search.active));
-      openResultMenu(active, actions, trans, row ?? input.current!);
+      const element = document.getElementById(resultRowId(search.active));
+      openResultMenu(active, actions, trans, element ?? input.current!);
     } else {
       return;
     }
@@ -57,7 +64,7 @@ export function SearchBox(): JSX.Element {
           aria-haspopup="grid"
           aria-controls={RESULTS_ID}
           aria-autocomplete="list"
-          aria-activedescendant={active ? resultRowId(search.active) : undefined}
+          aria-activedescendant={row ?? undefined}
           autoComplete="off"
           spellCheck={false}
           value={search.query}
