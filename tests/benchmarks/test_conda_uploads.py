@@ -13,7 +13,7 @@ from pathlib import Path
 import msgpack
 import pytest
 import zstandard
-from harness import FULL, REPEATS, Client, loaded_hub, median, percentile, report, stall_probe, timed
+from harness import FULL, REPEATS, Client, cpu_seconds, loaded_hub, median, percentile, report, stall_probe, timed
 from seeds import load_conda, source
 
 from carrel.testing.artifacts import Artifact, build_conda
@@ -102,9 +102,12 @@ def test_rows_3_and_4(channel: tuple[int, HubProcess, str]) -> None:
     for artifact in artifacts[:10]:
         put(client, artifact)
     rates = []
+    used = cpu_seconds(hub.pid)
     for start in range(10, 110, 20):
         batch = artifacts[start : start + 20]
         rates.append(1000 * len(batch) / timed(lambda batch=batch: [put(client, artifact) for artifact in batch]))
+    used = 1000 * (cpu_seconds(hub.pid) - used) / 100
+    report(4, f"server CPU per upload, {size:,} packages", used, "ms", test=command(size))
     report(
         4, f"uploads per second, one client, {size:,} packages", median(rates), "/s", bar=RATE_BAR[size], at_least=True, test=command(size)
     )
@@ -131,11 +134,13 @@ def peer_seconds(folder: Path, size: int) -> float:
         artifact = build_conda(f"package-{number}", files={"share/x": str(number)})
         (channel / artifact.filename).write_bytes(artifact.data)
     script = """
-import asyncio, os, sys, time
+import asyncio, os, resource, sys, time
 from pathlib import Path
 from rattler.index import index_fs
 
 async def main():
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # it opens very many files at once
     channel, times = Path(sys.argv[1]), []
     await index_fs(channel, write_zst=True, write_shards=True)
     for number, extra in enumerate(sorted(Path(sys.argv[2]).iterdir())):

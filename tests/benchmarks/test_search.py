@@ -9,7 +9,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
-from harness import FULL, Client, loaded_hub, median, percentile, report, timed
+from harness import FULL, Client, cpu_seconds, loaded_hub, median, percentile, report, timed
 from sqlalchemy import insert
 
 from carrel.core.clock import now
@@ -87,7 +87,9 @@ def measure(folder: Path, load_rows: Callable[..., None], what: str, bar: float,
         client = Client(hub.port, {"Authorization": f"Bearer {token}"})
         for text in queries(30):
             client.get(f"/api/v1/search?q={quote(text)}")
+        used = cpu_seconds(hub.pid)
         times = [timed(lambda text=text: client.get(f"/api/v1/search?q={quote(text)}")) for text in queries(400)]
+        report(9, f"search as typed, server CPU, {what}", 1000 * (cpu_seconds(hub.pid) - used) / len(times), "ms", test=test)
         report(9, f"search as typed, median, {what}", median(times), "ms", test=test)
         report(9, f"search as typed, p95, {what}", percentile(times, 95), "ms", bar=bar, test=test)
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Connection, and_, bindparam, delete, select
+from sqlalchemy import Connection, Row, and_, bindparam, delete, select
 
 from carrel.hub.accounts.principal import Principal
 from carrel.hub.channels.repository import upsert
@@ -139,7 +140,18 @@ class SearchRepository:
             condition = column.startswith(text, autoescape=True)
         return list(self._connection.scalars(select(search_document.c.package_id).where(condition).order_by(column).limit(limit)))
 
-    def packages(self, principal: Principal, ids: Collection[int], namespace_id: int | None) -> dict[int, FoundPackage]:
+    def candidates(self, principal: Principal, ids: Collection[int], namespace_id: int | None) -> list[Row[Any]]:
+        """Return what ranking needs of those of *ids* that *principal* may see listed: ``id name namespace_id kinds updated_at``."""
+        if not ids:
+            return []
+        query = select(package.c.id, package.c.name, package.c.namespace_id, package.c.kinds, package.c.updated_at).where(
+            package.c.id.in_(sorted(ids)), listed_packages(principal)
+        )
+        if namespace_id is not None:
+            query = query.where(package.c.namespace_id == namespace_id)
+        return list(self._connection.execute(query))
+
+    def packages(self, principal: Principal, ids: Collection[int]) -> dict[int, FoundPackage]:
         """Return those of *ids* that *principal* may see listed."""
         if not ids:
             return {}
@@ -157,8 +169,6 @@ class SearchRepository:
             .join(namespace, namespace.c.id == package.c.namespace_id)
             .where(package.c.id.in_(sorted(ids)), listed_packages(principal))
         )
-        if namespace_id is not None:
-            query = query.where(package.c.namespace_id == namespace_id)
         rows = self._connection.execute(query).all()
         names = self._import_names([row.id for row in rows])
         return {

@@ -80,7 +80,7 @@ class SearchService:
         matches = _Collector(repository, principal, namespace_id, kinds, wanted)
         if not query.words:
             matches.add(repository.index.find(query, Tier.BODY, wanted), 0.0, by_name=False)
-            return _page(matches.found[offset:], offset, limit, started)
+            return matches.page(offset, limit, started)
         matches.add(repository.exact(text, _PER_TIER), 1.0, by_name=True)
         if not matches.full:
             matches.add(repository.prefix(text, _PER_TIER), 0.9, by_name=True)
@@ -88,7 +88,7 @@ class SearchService:
             if matches.full or time.perf_counter() - started > _TIME_BUDGET:
                 break
             matches.add(repository.index.find(query, tier, _PER_TIER), score, by_name=tier in (Tier.WORD, Tier.SUBSTRING))
-        return _page(matches.found[offset:], offset, limit, started)
+        return matches.page(offset, limit, started)
 
     def imports(self, uow: UnitOfWork, principal: Principal, names: Sequence[str]) -> dict[str, list[Provider]]:
         """Return which packages provide the modules *names* (``cv2``)."""
@@ -113,7 +113,7 @@ class _Collector:
         self._kinds = {Kind(kind).value for kind in kinds}
         self._wanted = wanted
         self._seen: set[int] = set()
-        self.found: list[Match] = []
+        self.found: list[tuple[int, float]] = []
 
     @property
     def full(self) -> bool:
@@ -124,21 +124,22 @@ class _Collector:
         """Add what is new and visible of *ids*: short names first, or what changed last."""
         fresh = [key for key in dict.fromkeys(ids) if key not in self._seen]
         self._seen.update(fresh)
-        rows = [
-            row
-            for row in self._repository.packages(self._principal, fresh, self._namespace_id).values()
-            if not self._kinds or self._kinds & set(row.kinds)
-        ]
+        rows = self._repository.candidates(self._principal, fresh, self._namespace_id)
+        if self._kinds:
+            rows = [row for row in rows if self._kinds & set(row.kinds)]
         if by_name:
-            rows.sort(key=lambda row: (len(row.name), row.name.lower(), row.namespace))
+            rows.sort(key=lambda row: (len(row.name), row.name.lower(), row.namespace_id))
         else:
             rows.sort(key=lambda row: (row.updated_at, row.id), reverse=True)
-        self.found.extend(Match(row, score) for row in rows)
+        self.found.extend((row.id, score) for row in rows)
 
-
-def _page(matches: Sequence[Match], offset: int, limit: int, started: float) -> SearchPage:
-    more = len(matches) > limit and offset + limit <= _MAX_OFFSET
-    return SearchPage(tuple(matches[:limit]), _encode_cursor(offset + limit) if more else None, _milliseconds(started))
+    def page(self, offset: int, limit: int, started: float) -> SearchPage:
+        """Return the matches from *offset* on, at most *limit*; only these are read in full."""
+        chosen = self.found[offset : offset + limit]
+        rows = self._repository.packages(self._principal, [key for key, _ in chosen])
+        matches = tuple(Match(rows[key], score) for key, score in chosen if key in rows)
+        more = len(self.found) > offset + limit and offset + limit <= _MAX_OFFSET
+        return SearchPage(matches, _encode_cursor(offset + limit) if more else None, _milliseconds(started))
 
 
 def _milliseconds(started: float) -> float:
