@@ -170,7 +170,9 @@ class CondaChannels:
         except ValueError as error:
             raise UpstreamError("The channel could not be read.") from error
         if "error" in answer:
-            raise UpstreamError(redact(str(answer["error"]))[:300])
+            # the library tells a chain of causes, one per line; the last one says what happened
+            cause = str(answer["error"]).strip().splitlines()[-1:] or ["unknown"]
+            raise UpstreamError(redact(cause[0].strip().removeprefix("Caused by: "))[:300])
         return answer["value"]
 
 
