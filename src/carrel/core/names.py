@@ -53,7 +53,8 @@ def validate_package(name: str) -> str:
     """
     if not _PACKAGE.match(name):
         raise InvalidName(
-            f"{name[:80]!r} cannot be a package name: use 1–128 letters, digits, '_', '-' and '.', with a letter, digit or '_' at both ends.",
+            f"{name[:80]!r} cannot be a package name: "
+            "use 1–128 letters, digits, '_', '-' and '.', with a letter, digit or '_' at both ends.",
             field="package",
         )
     return name

@@ -7,12 +7,11 @@ def format_bytes(count: int) -> str:
     """Return *count* bytes as ``512 B``, ``1.5 kB``, ``84.0 MB`` (decimal units)."""
     if count < 1000:
         return f"{count} B"
-    value = float(count)
-    for unit in ("kB", "MB", "GB", "TB"):
+    value, units = count / 1000, ["kB", "MB", "GB", "TB"]
+    while value >= 999.95 and len(units) > 1:
         value /= 1000
-        if value < 999.95:
-            break
-    return f"{value:.1f} {unit}"
+        units.pop(0)
+    return f"{value:.1f} {units[0]}"
 
 
 def format_seconds(seconds: float) -> str:
