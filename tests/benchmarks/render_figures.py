@@ -66,7 +66,10 @@ def _row(figure: dict[str, Any]) -> str:
 
 def _load() -> str:
     load = os.getloadavg()[1]
-    return f", shared with other work (load {load:.0f})" if load > 2 * (os.cpu_count() or 1) else ""
+    if load <= 2 * (os.cpu_count() or 1):
+        return ""
+    # CPU times grow with the load too: neighbours share caches and cores. What remains comparable is the ratio to the peer.
+    return f", under a load of {load:.0f} by other work: compare the ratios, the times and bars hold for a machine of one's own"
 
 
 if __name__ == "__main__":
