@@ -27,7 +27,7 @@ authentication, validation and `fsync`. `CARREL_BENCH_FULL=1` adds what takes mi
 FOOT = """
 ## What makes it so
 
-* [Decision 3](../decisions/0003-channel-indexes.md): indexes are kept per package and packed when somebody reads.
+* [Decision 9](../decisions/0009-channel-indexes.md): indexes are kept per package and packed when somebody reads.
 * [Decision 4](../decisions/0004-search-without-scores.md): search stops at the best, whatever the number of matches.
 * Tokens are looked up by one SHA-256 and remembered for seconds; small files and shards are answered from memory after the rights are
   checked, which costs no query.

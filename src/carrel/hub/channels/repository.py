@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Table, bindparam, delete, func, insert, selec
 from sqlalchemy.dialects import postgresql, sqlite
 
 from carrel.hub.channels.models import channel_change, channel_version
+from carrel.hub.namespaces.models import namespace
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +118,11 @@ class ChannelVersionRepository:
         if len({row.version for row in rows}) != current - version:
             return ChangeSet(current, None)
         return ChangeSet(current, frozenset(row.package_id for row in rows))
+
+
+def find_namespace_id(connection: Connection, name: str) -> int | None:
+    """Return the id of a namespace, None when there is none."""
+    return connection.scalar(select(namespace.c.id).where(namespace.c.name == name))
 
 
 def sweep_changes(connection: Connection, before: datetime) -> int:

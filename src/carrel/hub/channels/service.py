@@ -7,16 +7,13 @@ import time
 from datetime import timedelta
 from pathlib import Path
 
-from sqlalchemy import select
-
 from carrel.core.clock import now
 from carrel.database.engine import Database
 from carrel.hub.channels.conda.repository import CondaChannelRepository
 from carrel.hub.channels.conda.service import CondaChannels
 from carrel.hub.channels.pypi.indexes import PypiIndexes
-from carrel.hub.channels.repository import sweep_changes
+from carrel.hub.channels.repository import find_namespace_id, sweep_changes
 from carrel.hub.channels.versions import channel_versions
-from carrel.hub.namespaces.models import namespace
 
 _SECONDS = 5.0
 _KEPT = timedelta(days=7)
@@ -39,7 +36,7 @@ class NamespaceIds:
     def find(self, name: str) -> int | None:
         """Return the id, None when there is no such namespace."""
         with self._database.read() as unit:
-            found = unit.connection.scalar(select(namespace.c.id).where(namespace.c.name == name))
+            found = find_namespace_id(unit.connection, name)
         if found is not None:
             with self._lock:
                 if len(self._known) > _MAX_NAMES:
