@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from carrel.client.hub import HubClient
 from carrel.client.references import Reference
 from carrel.environments.locations import current_platform
-from carrel.extension.sources import SourceBook
 from carrel.sharing import notebook as notebooks
 from carrel.sharing.preview import preview
 from carrel.sharing.reproduce import Publication, TrustStore, describe_kind, fetch, lock_packages, new_sources, target_prefix
 
 
-def review(client: HubClient, reference: Reference, book: SourceBook, trust: TrustStore, envs_folder: Any) -> dict[str, Any]:
-    """Return the review of a publication."""
+def review(
+    client: HubClient, reference: Reference, known_sources: Sequence[str], trust: TrustStore, envs_folder: Path | None
+) -> dict[str, Any]:
+    """Return the review of a publication. *known_sources* are the addresses that need no consent."""
     publication = fetch(client, reference)
     release, package = publication.release, publication.package
     warnings: list[dict[str, str]] = []
@@ -42,13 +45,13 @@ def review(client: HubClient, reference: Reference, book: SourceBook, trust: Tru
         "url": release.url or publication.reference.page(client.base_url),
         "notebook": shown_notebook,
         "preview_html": html,
-        "environment": _environment(publication, book, trust, envs_folder, client.base_url, warnings),
+        "environment": _environment(publication, known_sources, trust, envs_folder, warnings),
         "warnings": warnings,
     }
 
 
 def _environment(
-    publication: Publication, book: SourceBook, trust: TrustStore, envs_folder: Any, hub_url: str, warnings: list[dict[str, str]]
+    publication: Publication, known_sources: Sequence[str], trust: TrustStore, envs_folder: Path | None, warnings: list[dict[str, str]]
 ) -> dict[str, Any] | None:
     lock = publication.lock
     if lock is None:
@@ -66,7 +69,7 @@ def _environment(
         "python_version": lock.python_version or None,
         "packages": lock_packages(lock),
         "channels": list(publication.sources),
-        "new_channels": list(new_sources(publication, [*book.known_addresses(), hub_url], trust)),
+        "new_channels": list(new_sources(publication, known_sources, trust)),
         "download_bytes": 0 if built else lock.download_bytes,
         "already_built": built,
     }

@@ -133,9 +133,8 @@ class SourceBook:
         return Sources(tuple(source.url for source in self._channels), tuple(indexes), self._access.headers())
 
     def known_addresses(self) -> list[str]:
-        """Return the addresses that are configured, as far as they are addresses, and the hub's."""
-        urls = [source.url for source in (*self._channels, *self._indexes) if "://" in source.url]
-        return [*urls, *([self._access.url] if self._access.url else [])]
+        """Return the addresses of the configured indexes and of the configured hub, no other one that a link may name."""
+        return [*(source.url for source in self._indexes), *([self._access.url] if self._access.url else [])]
 
     def spec(self, name: str, version: str | None, source_id: str, environment: Environment, kind: str | None = None) -> Spec:
         """Return the engine's wish for a package of a source.

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
+from urllib.parse import urlsplit
 
 from jupyter_core.paths import jupyter_data_dir
 
@@ -23,7 +24,7 @@ from carrel.environments import Sources, already_built, environment_folder, insp
 from carrel.environments.credentials import strip_url
 from carrel.environments.locations import current_platform, data_folder
 from carrel.formats.environment import load_lock
-from carrel.formats.environment.lock import Lock, LockKind
+from carrel.formats.environment.lock import Lock, LockKind, split_conda_url
 from carrel.sharing import notebook as notebooks
 
 LOCK_FILENAMES = ("conda-lock.yml", "pylock.toml")
@@ -49,13 +50,27 @@ class Publication:
 
     @property
     def sources(self) -> tuple[str, ...]:
-        """Addresses that packages come from, without credentials: channels and indexes."""
+        """Addresses that packages come from, without credentials: channels, indexes, and servers of files elsewhere.
+
+        What counts is where the archives are fetched from: a lock may name any channel or index beside another address.
+        """
         if self.lock is None:
             return ()
         found = dict.fromkeys(strip_url(channel) for channel in self.lock.channels)
-        found.update(dict.fromkeys(strip_url(item.channel or item.url) for item in self.lock.conda))
-        found.update(dict.fromkeys(strip_url(item.index or item.url.rpartition("/")[0]) for item in self.lock.pypi))
-        return tuple(source.rstrip("/") for source in found)
+        for conda in self.lock.conda:
+            found.setdefault(split_conda_url(strip_url(conda.url))[0])
+        for pypi in self.lock.pypi:
+            if pypi.index:
+                found.setdefault(strip_url(pypi.index))
+            if not pypi.index or origin(pypi.url) != origin(pypi.index):
+                found.setdefault(origin(pypi.url))
+        return tuple(dict.fromkeys(source.rstrip("/") for source in found))
+
+
+def origin(url: str) -> str:
+    """Return scheme, host and port of *url*."""
+    parts = urlsplit(strip_url(url))
+    return f"{parts.scheme}://{parts.netloc}"
 
 
 @dataclass(frozen=True, slots=True)

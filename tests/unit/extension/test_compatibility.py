@@ -88,3 +88,20 @@ def test_modules_of_other_names():
     assert package_of("cv2", conda=True) == "opencv"
     assert package_of("SKLEARN", conda=True) == "scikit-learn"
     assert package_of("nothing", conda=True) is None
+
+
+def test_a_channel_name_has_an_address_and_a_link_adds_none(tmp_path, monkeypatch):
+    from carrel.extension.search.conda import CondaChannels
+    from carrel.extension.sources import SourceBook
+
+    class Access:
+        url = "https://hub.invalid"
+
+    channels = CondaChannels(tmp_path)
+    assert channels.address("https://conda.invalid/acme") == "https://conda.invalid/acme"
+    address = channels.address("conda-forge")
+    assert address is not None
+    assert address.startswith("https://")
+    assert address.rstrip("/").endswith("/conda-forge")
+    book = SourceBook(Access(), ["conda-forge"], ["https://index.invalid/simple/"])
+    assert book.known_addresses() == ["https://index.invalid/simple/", "https://hub.invalid"]

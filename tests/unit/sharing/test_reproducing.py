@@ -86,17 +86,32 @@ def test_new_places_need_consent(run):
     with pytest.raises(Forbidden) as raised:
         run(Hub())
     assert raised.value.code == "sources_untrusted"
-    assert raised.value.fields["sources"] == ["https://conda.invalid/acme", "https://index.invalid/simple"]
+    assert raised.value.fields["sources"] == ["https://conda.invalid/acme", "https://index.invalid/simple", "https://files.invalid"]
 
 
 def test_consent_is_remembered_and_a_known_prefix_is_enough(tmp_path):
     publication = Publication(Package("acme", "a"), Release("acme", "a", "7"), None, None, None, LOCK)
     trust = TrustStore(tmp_path / "trusted.json")
-    assert new_sources(publication, ["https://conda.invalid/"], trust) == ("https://index.invalid/simple",)
+    files = "https://files.invalid"
+    assert new_sources(publication, ["https://conda.invalid/", files], trust) == ("https://index.invalid/simple",)
     assert new_sources(publication, ["https://conda.invalid/ac"], trust) == publication.sources
     trust.add(["https://index.invalid/simple"])
+    assert new_sources(publication, ["https://conda.invalid"], trust) == (files,)
+    trust.add([files])
     assert new_sources(publication, ["https://conda.invalid"], trust) == ()
     assert trust.path.stat().st_mode & 0o077 == 0
+
+
+def test_what_a_lock_claims_does_not_hide_where_files_are(tmp_path):
+    lying = replace(
+        LOCK,
+        conda=(replace(LOCK.conda[0], url="https://evil.invalid/acme/noarch/a-1-0.conda"),),
+        pypi=(replace(LOCK.pypi[0], url="https://worse.invalid/b.whl"),),
+    )
+    publication = Publication(Package("acme", "a"), Release("acme", "a", "7"), None, None, None, lying)
+    known = ["https://conda.invalid", "https://index.invalid", "https://files.invalid"]
+    found = new_sources(publication, known, TrustStore(tmp_path / "trusted.json"))
+    assert found == ("https://evil.invalid/acme", "https://worse.invalid")
 
 
 def test_another_platform_is_refused_before_anything_is_made(run, tmp_path):

@@ -31,7 +31,7 @@ class ReviewHandler(CarrelHandler):
 
         def work() -> dict[str, Any]:
             client = services.access.client_for(reference.hub_url)
-            return review(client, reference, services.sources, services.trust, services.envs_folder)
+            return review(client, reference, services.search.known_addresses(), services.trust, services.envs_folder)
 
         self.reply(await self.run(work))
 
@@ -61,7 +61,7 @@ class ReproduceHandler(CarrelHandler):
                 client,
                 reference,
                 directory,
-                known_sources=[*services.sources.known_addresses(), client.base_url],
+                known_sources=services.search.known_addresses(),
                 trust_sources=trusted,
                 sources=Sources(headers=services.access.headers()),
                 on_progress=context.progress,

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from carrel.core.clock import to_rfc3339
-from carrel.core.errors import Unavailable, UpstreamError
+from carrel.core.errors import CarrelError, Unavailable, UpstreamError
 from carrel.core.progress import NeverCancelled
 from carrel.environments import processes
 from carrel.environments.credentials import redact
@@ -24,6 +24,7 @@ _NAMES_SECONDS = 12 * 3600.0
 _RECORDS_SECONDS = 600.0
 _LOAD_SECONDS = 120.0
 _RETRY_SECONDS = 60.0
+_ADDRESS_SECONDS = 20.0
 
 
 class CondaChannels:
@@ -41,6 +42,7 @@ class CondaChannels:
         self._names: dict[tuple[str, str], tuple[float, tuple[str, ...]]] = {}
         self._loading: dict[tuple[str, str], threading.Event] = {}
         self._failed: dict[tuple[str, str], tuple[float, str]] = {}
+        self._addresses: dict[str, str] = {}
         self._records: dict[tuple[str, str, str], tuple[float, list[dict[str, Any]]]] = {}
 
     def names(self, channel: str, platform: str, wait: float) -> tuple[str, ...]:
@@ -97,6 +99,21 @@ class CondaChannels:
                     self._records[channel, platform, name] = (moment, found.get(name, []))
             known.update({name: found.get(name, []) for name in missing})
         return {name: [_offer(record, platform, python_version) for record in known[name]] for name in names}
+
+    def address(self, channel: str) -> str | None:
+        """Return the address that conda's settings give to a channel name; None when it cannot be found out."""
+        if "://" in channel:
+            return channel
+        with self._lock:
+            known = self._addresses.get(channel)
+        if known is None:
+            try:
+                known = str(self._ask({"command": "address", "channel": channel}, _ADDRESS_SECONDS))
+            except CarrelError:
+                return None
+            with self._lock:
+                self._addresses[channel] = known
+        return known
 
     def license(self, channel: str, platform: str, name: str) -> str | None:
         """Return the licence of the newest known record of *name*."""

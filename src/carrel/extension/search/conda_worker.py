@@ -17,7 +17,10 @@ _RECORDS_PER_NAME = 400
 
 
 async def _answer(request: dict[str, Any]) -> Any:
-    from rattler import Gateway
+    from rattler import Channel, Gateway
+
+    if request["command"] == "address":
+        return Channel(request["channel"]).base_url
 
     from carrel.environments.conda.network import make_client
 

@@ -15,6 +15,7 @@ from pypi_simple import NoSuchProjectError, PyPISimple, UnsupportedContentTypeEr
 from carrel.client.transport import USER_AGENT
 from carrel.core.errors import UpstreamError
 from carrel.extension.search.compatibility import Offer, is_prerelease, pypi_reason
+from carrel.sharing.reproduce import origin
 
 _KEEP_SECONDS = 300.0
 
@@ -61,6 +62,7 @@ class PypiIndexes:
         self._lock = threading.Lock()
         self._projects: dict[tuple[str, str], tuple[float, Project | None]] = {}
         self._metadata: dict[str, CoreMetadata] = {}
+        self._origins: dict[str, set[str]] = {}
         self._local = threading.local()
 
     def project(self, index: str, name: str, timeout: float) -> Project | None:
@@ -90,7 +92,19 @@ class PypiIndexes:
             if len(self._projects) > 500:
                 self._projects.clear()
             self._projects[key] = (time.monotonic(), project)
+            if project is not None:
+                self._origins.setdefault(index, set()).update(origin(package.url) for package in project.packages)
         return project
+
+    def file_origins(self, index: str, timeout: float) -> frozenset[str]:
+        """Return the servers that *index* keeps its files on, as far as its pages told; a page is asked for if none was."""
+        with self._lock:
+            found = self._origins.get(index)
+        if not found:
+            self.project(index, "pip", timeout)
+            with self._lock:
+                found = self._origins.get(index)
+        return frozenset(found or ())
 
     def metadata(self, index: str, project: Project, version: str, timeout: float) -> CoreMetadata:
         """Return the metadata of a version; empty where the index does not give it apart from the file."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import re
 import time
@@ -309,6 +310,15 @@ class SearchService:
                 "depends": metadata.requires,
             }
         return offers
+
+    def known_addresses(self) -> list[str]:
+        """Return the addresses of everything that is configured: the hub, channels, indexes and where these keep their files."""
+        channels = [self._conda.address(source.url) for source in self._book.channels]
+        files: set[str] = set()
+        for source in self._book.indexes:
+            with contextlib.suppress(CarrelError):
+                files |= self._pypi.file_origins(source.url, self._seconds)
+        return [*(address for address in channels if address), *self._book.known_addresses(), *sorted(files)]
 
     def find_package(self, module: str, target: Target, seconds: float) -> tuple[str, str] | None:
         """Return ``(package, source id)`` for a module that is not installed, by its usual or its own name."""
