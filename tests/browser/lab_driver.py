@@ -25,9 +25,9 @@ class LabPage:
         """Return the part of the panel with a test id."""
         return self.page.get_by_test_id(f"carrel-{name}")
 
-    def open(self, path: str = "", query: str = "") -> None:
-        """Open JupyterLab, with a file of its root folder in it."""
-        self.page.goto(self.lab.page_url(path) + query)
+    def open(self, path: str = "", *, publication: str = "") -> None:
+        """Open JupyterLab, with a file of its root folder or the review of a publication in it."""
+        self.page.goto(self.lab.page_url(path, publication=publication))
         expect(self.page.locator("#jp-main-dock-panel")).to_be_visible(timeout=SLOW)
 
     def show_panel(self) -> None:

@@ -87,7 +87,7 @@ def reader_lab(team: Team, start_jupyter_lab: Callable[..., JupyterLab]) -> Jupy
 def start_lab(start: Callable[..., JupyterLab], hub: HubProcess, user: str, token: str) -> JupyterLab:
     lab = start(
         hub_url=hub.url,
-        arguments=["--CarrelExtension.channels=[]", f"--CarrelExtension.indexes=['{default_index()}']"],
+        extension={"channels": [], "indexes": [default_index()]},
     )
     CredentialStore(lab.profile / "carrel").save(hub.url, token, user)
     return lab
@@ -183,7 +183,7 @@ def test_find_install_publish_read_and_reproduce(
 
     # A colleague with a clean profile reviews it, rebuilds the environment and gets the same outputs.
     reader = open_lab(reader_lab)
-    reader.open(query=f"&hub={samples.ORGANIZATION}/{name}@1")
+    reader.open(publication=f"{samples.ORGANIZATION}/{name}@1")
     expect(reader.part("review-sheet")).to_be_visible(timeout=SLOW)
     assert not list(reader_lab.root_dir.rglob(f"{name}*.ipynb")), "the review must not change anything"
     if reader.part("trust").count():

@@ -90,7 +90,8 @@ def validate_label(label: str) -> str:
     parts = label.split("/")
     if not _LABEL.match(label) or "" in parts or ".." in parts or "." in parts or is_subdir(parts[-1]) or label == "nolabel":
         raise InvalidName(
-            f"{label[:80]!r} cannot be a label: use 1–128 letters, digits and '_-./', first a letter; the last part must not be a platform name.",
+            f"{label[:80]!r} cannot be a label: "
+            "use 1–128 letters, digits and '_-./', first a letter; the last part must not be a platform name.",
             field="label",
         )
     return label

@@ -84,11 +84,7 @@ def _lab(lab_folder: Path, hub: HubProcess, folder: Path, port: int | None) -> c
         hub_url=hub.url,
         port=port,
         # The hub brings all conda packages, so that nothing waits for channels that a closed network does not reach.
-        arguments=[
-            "--CarrelExtension.channels=[]",
-            f"--CarrelExtension.indexes=['{default_index()}']",
-            f"--CarrelExtension.envs_dir={folder / 'reproduced'}",
-        ],
+        extension={"channels": [], "indexes": [default_index()], "envs_dir": str(folder / "reproduced")},
     )
 
 

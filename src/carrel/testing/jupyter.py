@@ -49,10 +49,19 @@ class JupyterLab:
         """Output of the server so far."""
         return self.process.log
 
-    def page_url(self, path: str = "") -> str:
-        """Return the address of the Lab page, with the file *path* (relative to the root) open, in a fresh workspace."""
+    def page_url(self, path: str = "", *, publication: str = "") -> str:
+        """Return the address of the Lab page.
+
+        Parameters
+        ----------
+        path : str
+            File to open, relative to the root; the workspace is a fresh one.
+        publication : str
+            Publication of the hub to review (``owner/name@version``). The workspace is kept: resetting it loads the page
+            once more, without the rest of the address.
+        """
         tree = f"/tree/{path}" if path else ""
-        return f"{self.url}/lab{tree}?token={self.token}&reset"
+        return f"{self.url}/lab{tree}?token={self.token}&" + (f"hub={publication}" if publication else "reset")
 
     def request(self, method: str, path: str, **options: object) -> requests.Response:
         """Send an authenticated request to the server; *path* starts with a slash."""
@@ -67,6 +76,7 @@ def run_jupyter_lab(
     hub_url: str | None = None,
     env: Mapping[str, str] | None = None,
     arguments: Sequence[str] = (),
+    extension: Mapping[str, object] | None = None,
     port: int | None = None,
 ) -> Iterator[JupyterLab]:
     """Run JupyterLab while the block runs.
@@ -81,12 +91,14 @@ def run_jupyter_lab(
         More variables for the server.
     arguments : Sequence of str
         More arguments.
+    extension : mapping, optional
+        Settings of Carrel's server extension, such as ``{"channels": []}``.
     port : int, optional
         Port to listen on, by default a free one.
     """
     profile, root = folder / "profile", folder / "root"
     root.mkdir(parents=True, exist_ok=True)
-    _write_profile(profile)
+    _write_profile(profile, extension or {})
     token, port = secrets.token_hex(16), port or free_port()
     variables = {
         "JUPYTER_CONFIG_DIR": profile / "config",
@@ -96,6 +108,7 @@ def run_jupyter_lab(
         "JUPYTERLAB_WORKSPACES_DIR": profile / "workspaces",
         "IPYTHONDIR": profile / "ipython",
         "CARREL_CONFIG_DIR": profile / "carrel",
+        "CARREL_DATA_DIR": profile / "carrel-data",
         # A package cache of its own: channels of tests may use one file name for other bytes.
         "RATTLER_CACHE_DIR": profile / "rattler",
     }
@@ -111,10 +124,11 @@ def run_jupyter_lab(
         process.stop()
 
 
-def _write_profile(profile: Path) -> None:
+def _write_profile(profile: Path, extension: Mapping[str, object]) -> None:
     # ``news_url=None`` does not keep JupyterLab from asking whether it may fetch news; this setting does.
     setting = profile / "settings" / "@jupyterlab" / "apputils-extension" / "notification.jupyterlab-settings"
     setting.parent.mkdir(parents=True, exist_ok=True)
     setting.write_text(json.dumps({"fetchNews": "false", "checkForUpdates": False}))
     for name in ("config", "data", "runtime", "workspaces", "ipython"):
         (profile / name).mkdir(parents=True, exist_ok=True)
+    (profile / "config" / "jupyter_server_config.json").write_text(json.dumps({"CarrelExtension": dict(extension)}, indent=1))
