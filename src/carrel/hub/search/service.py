@@ -18,7 +18,7 @@ from carrel.hub.search.repository import FoundPackage, Provider, SearchRepositor
 
 MAX_LIMIT = 50
 _MAX_OFFSET = 950
-_PER_TIER = 200
+_PER_TIER = 100
 _TIME_BUDGET = 0.2  # seconds, after which what was found so far is the answer
 _PROVIDERS = 10
 
