@@ -333,3 +333,22 @@ async def test_a_private_publication_is_unknown_to_others(signed_in, hub, fetch_
     hub.create_user("eve")
     code, answer = await fetch_json("POST", "reproduce/review", body={"reference": "eve/nothing"})
     assert (code, answer["status"]) == (404, 404)
+
+
+async def test_a_conda_package_of_the_hub_in_a_conda_environment(signed_in, carrel_folders, run_job, fetch_json):
+    prefix = carrel_folders / "carrel-data" / "envs" / "plain"
+    (prefix / "conda-meta").mkdir(parents=True)
+    (prefix / "conda-meta" / "history").write_text("")
+    _, body = await fetch_json("GET", "environments")
+    environment = next(item for item in body["items"] if item["prefix"] == str(prefix))
+    assert environment["kind"] == "conda"
+    _, found = await fetch_json("GET", "search", params={"q": "tiny-only-conda", "environment": environment["id"]})
+    assert (found["items"][0]["state"], found["items"][0]["kind"]) == ("available", "conda")
+    wish = {"add": [{"name": "tiny-only-conda", "source": "hub:ada"}]}
+    plan = await run_job("environments", environment["id"], "plan", body=wish)
+    assert plan["state"] == "done", plan["error"]
+    assert [(p["name"], p["source"]) for p in plan["result"]["added"]] == [("tiny-only-conda", "conda")]
+    done = await run_job("environments", environment["id"], "apply", body={"plan": plan["result"]["id"]})
+    assert done["state"] == "done", done["error"]
+    _, body = await fetch_json("GET", "environments", environment["id"], "packages")
+    assert [(item["name"], item["source"]) for item in body["items"]] == [("tiny-only-conda", "conda")]
