@@ -31,6 +31,7 @@ def _nobody_elses_settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator
     with pytest.MonkeyPatch.context() as patch:
         for name in [name for name in os.environ if name.startswith("CARREL_") and name != "CARREL_REQUIRE_ALL"]:
             patch.delenv(name)
-        patch.setenv("CARREL_CONFIG_DIR", str(tmp_path_factory.mktemp("carrel-config")))
+        for kind in ("config", "data", "cache"):
+            patch.setenv(f"CARREL_{kind.upper()}_DIR", str(tmp_path_factory.mktemp(f"carrel-{kind}")))
         patch.setenv("NO_PROXY", ",".join(filter(None, [os.environ.get("NO_PROXY"), "127.0.0.1", "localhost"])))
         yield
