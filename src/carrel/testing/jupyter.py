@@ -109,6 +109,7 @@ def run_jupyter_lab(
         "IPYTHONDIR": profile / "ipython",
         "CARREL_CONFIG_DIR": profile / "carrel",
         "CARREL_DATA_DIR": profile / "carrel-data",
+        "CARREL_CACHE_DIR": profile / "carrel-cache",
         # A package cache of its own: channels of tests may use one file name for other bytes.
         "RATTLER_CACHE_DIR": profile / "rattler",
     }
