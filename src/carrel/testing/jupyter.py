@@ -110,8 +110,6 @@ def run_jupyter_lab(
         "CARREL_CONFIG_DIR": profile / "carrel",
         "CARREL_DATA_DIR": profile / "carrel-data",
         "CARREL_CACHE_DIR": profile / "carrel-cache",
-        # A package cache of its own: channels of tests may use one file name for other bytes.
-        "RATTLER_CACHE_DIR": profile / "rattler",
     }
     command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--ServerApp.ip=127.0.0.1", f"--port={port}"]
     command += ["--ServerApp.port_retries=0", f"--IdentityProvider.token={token}", f"--ServerApp.root_dir={root}", *_QUIET, *arguments]
