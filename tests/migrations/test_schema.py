@@ -10,10 +10,11 @@ import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import inspect
 
 from carrel.database.engine import Database
-from carrel.database.migrations import SchemaError, configuration, ensure_current, upgrade
+from carrel.database.migrations import SchemaError, configuration, ensure_current, expected_revisions, upgrade
 from carrel.hub.schema import metadata
 
 # Made by statements of their own (see carrel.hub.search.schema), not by the tables' description.
@@ -90,3 +91,7 @@ def test_every_revision_can_be_undone(empty: Database) -> None:
         left = set(inspect(connection).get_table_names()) - {"alembic_version"}
     assert left == set()
     upgrade(empty)
+
+
+def test_the_revisions_are_those_that_alembic_reads() -> None:
+    assert expected_revisions() == set(ScriptDirectory.from_config(configuration()).get_heads())
