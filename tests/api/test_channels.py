@@ -8,6 +8,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable
+from urllib.parse import urljoin
 
 import msgpack
 import pytest
@@ -269,3 +270,15 @@ def test_a_crash_loses_nothing_answered_and_shows_nothing_half(start_hub: Callab
         assert {item["name"] for item in found} <= index.keys()
         for name in list(answered)[:3]:
             assert any(item["name"] == name for item in requests.get(f"{hub.url}/api/v1/search?q={name}", timeout=30).json()["items"])
+
+
+@pytest.mark.parametrize("name", ["%2F%2F3627734734", "%2Fevil", "https:%2F%2Fx", "a%20b", "%C3%BC", "x%0D%0AX-Y:%201"])
+@pytest.mark.parametrize("slash", ["", "/"])
+def test_redirects_of_the_simple_index_stay_below_it(hub: HubProcess, people: dict[str, str], name: str, slash: str) -> None:
+    root = f"{hub.url}/pypi/team/simple/"
+    answer = requests.get(f"{root}{name}{slash}", allow_redirects=False, timeout=30)
+    assert answer.status_code in (301, 404)
+    if answer.status_code == 301:
+        target = urljoin(f"{root}{name}{slash}", answer.headers["Location"])
+        assert target.startswith(root)
+        assert "X-Y" not in answer.headers

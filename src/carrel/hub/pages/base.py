@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 import carrel
 from carrel.core.errors import CarrelError, Unprocessable
@@ -137,7 +137,6 @@ def safe_next(text: str) -> str:
 
     Browsers drop tabs and newlines and read a backslash as a slash, so neither may occur.
     """
-    parts = urlsplit(text) if text.isprintable() and "\\" not in text and " " not in text else None
-    if parts is None or parts.scheme or parts.netloc or not text.startswith("/") or text.startswith("//"):
+    if not text.startswith("/") or text.startswith("//") or not text.isprintable() or "\\" in text or " " in text:
         return "/"
     return text

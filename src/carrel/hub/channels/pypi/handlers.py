@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import quote
 
 from tornado.web import HTTPError, stream_request_body
 
@@ -88,7 +89,7 @@ class ProjectHandler(SimpleHandler):
         """Return the files of a project as HTML or JSON; other spellings of its name are redirected to the normalised one."""
         normalised = canonical_package(project)
         if normalised != project:
-            return _moved(f"../{normalised}/")
+            return _moved(f"../{quote(normalised, safe='')}/")
         return await self.answer(namespace, label, project)
 
 
@@ -98,7 +99,8 @@ class SlashHandler(ChannelHandler):
     @endpoint(summary="Redirect to the address with a slash", scope=Scope.PACKAGE_READ, anonymous=True, status=301)
     async def get(self, namespace: str, last: str, label: str = "main") -> Reply | None:
         """Redirect. The address is relative: a token in the path is kept by the client, and is not repeated here."""
-        return _moved(f"{last if last == 'simple' else canonical_package(last)}/")
+        # Quoted, or a name that begins with slashes would lead to another host.
+        return _moved(f"{last if last == 'simple' else quote(canonical_package(last), safe='')}/")
 
 
 class DistributionHandler(ChannelHandler):
