@@ -140,16 +140,14 @@ class LocalBlobStore:
         spool.sync()
         spool.close()
         target = self.path_of(sha256)
-        if target.is_file():
-            spool.path.unlink()
+        try:
             os.utime(target)  # the sweep counts its grace period from here
-        else:
-            try:
-                spool.path.replace(target)
-            except FileNotFoundError:
+            spool.path.unlink()
+        except FileNotFoundError:  # it was not there, or a sweep took it at this moment
+            if not target.parent.is_dir():
                 target.parent.mkdir(exist_ok=True)
                 sync_folder(self._blobs)
-                spool.path.replace(target)
+            spool.path.replace(target)
         sync_folder(target.parent)
 
 

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import errno
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from carrel.core.clock import now
 from carrel.core.digests import Digests, Hasher, digest
-from carrel.core.errors import BadRequest, DigestMismatch, TooLarge
+from carrel.core.errors import BadRequest, DigestMismatch, InsufficientStorage, TooLarge
+from carrel.core.units import format_bytes
 from carrel.formats import FileMetadata, Hints, read
 from carrel.storage import BlobStore, BlobWriter
+
+_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,14 +28,11 @@ class StoredFile:
     digests : Digests
     companions : dict of str to Digests
         By suffix.
-    existed : bool
-        Whether some of the bytes were in the store before: a sweep may be about to take them.
     """
 
     metadata: FileMetadata
     digests: Digests
     companions: dict[str, Digests]
-    existed: bool
 
     def blobs(self) -> dict[str, Digests]:
         """Return all digests by SHA-256."""
@@ -36,7 +40,7 @@ class StoredFile:
 
 
 class IncomingFile:
-    """One upload under way. All methods run in the pool, one at a time.
+    """One upload under way. :meth:`feed` and :meth:`finish` run in the pool, one at a time; :meth:`abort` may come at any time.
 
     Parameters
     ----------
@@ -51,21 +55,31 @@ class IncomingFile:
         self._writer: BlobWriter | None = None
         self._hasher = Hasher()
         self._closed = False
+        self._aborted = False
+        self._working = threading.Lock()
 
     def feed(self, data: bytes | bytearray) -> None:
         """Take in *data*.
 
         Raises
         ------
-        TooLarge
+        TooLarge, InsufficientStorage
         """
-        if self._closed:
-            return
+        with self._work():
+            if not self._closed:
+                self._take(data)
+
+    def _take(self, data: bytes | bytearray) -> None:
         if self._hasher.size + len(data) > self._limit:
-            raise TooLarge(f"Files may have at most {self._limit} bytes here.", limit=self._limit)
-        if self._writer is None:
-            self._writer = self._blobs.open_writer()
-        self._writer.write(data)
+            raise TooLarge(f"Files may have at most {format_bytes(self._limit)} here.", limit=self._limit)
+        try:
+            if self._writer is None:
+                self._writer = self._blobs.open_writer()
+            self._writer.write(data)
+        except OSError as error:
+            if error.errno not in _NO_ROOM:
+                raise
+            raise InsufficientStorage("The hub's disk is full. Tell its administrator.") from error
         self._hasher.update(data)
 
     def finish(self, filename: str, kind: str | None, hints: Hints, *, size: int | None, sha256: str | None) -> StoredFile:
@@ -78,7 +92,13 @@ class IncomingFile:
         DigestMismatch
         InvalidFile, MetadataMismatch, TooLarge
         """
+        with self._work():
+            return self._finish(filename, kind, hints, size, sha256)
+
+    def _finish(self, filename: str, kind: str | None, hints: Hints, size: int | None, sha256: str | None) -> StoredFile:
         digests = self._hasher.digests()
+        if self._aborted:
+            raise BadRequest("The upload was broken off. Send the file again.", code="incomplete_upload")
         if self._writer is None:
             raise BadRequest("The body is empty: send the bytes of the file.", code="empty_file")
         if size is not None and digests.size != size:
@@ -92,32 +112,46 @@ class IncomingFile:
             )
         with self._writer.reader() as source:
             metadata = read(filename, source, kind, hints)
-        existed = self._blobs.exists(digests.sha256)
         self._writer.commit(digests.sha256)
         self._closed = True
         companions: dict[str, Digests] = {}
         for suffix, data in metadata.companions.items():
             companions[suffix] = digest(data)
-            existed |= store_bytes(self._blobs, data, companions[suffix].sha256)
-        return StoredFile(metadata, digests, companions, existed)
+            store_bytes(self._blobs, data, companions[suffix].sha256)
+        return StoredFile(metadata, digests, companions)
 
     def abort(self) -> None:
-        """Discard what arrived."""
-        self._closed = True
-        if self._writer is not None:
-            self._writer.abort()
+        """Discard what arrived; never waits. What is being worked on in another thread is discarded when that ends."""
+        self._closed = self._aborted = True
+        self._discard()
+
+    @contextmanager
+    def _work(self) -> Iterator[None]:
+        # Closing the temporary file under a thread that writes to it could let that thread write into another file.
+        try:
+            with self._working:
+                yield
+        finally:
+            if self._aborted:
+                self._discard()
+
+    def _discard(self) -> None:
+        if self._working.acquire(blocking=False):
+            try:
+                if self._writer is not None:
+                    self._writer.abort()
+            finally:
+                self._working.release()
 
 
-def store_bytes(blobs: BlobStore, data: bytes, sha256: str) -> bool:
-    """Store a small blob; return whether it was there before."""
-    existed = blobs.exists(sha256)
+def store_bytes(blobs: BlobStore, data: bytes, sha256: str) -> None:
+    """Store a small blob."""
     writer = blobs.open_writer()
     try:
         writer.write(data)
         writer.commit(sha256)
     finally:
         writer.abort()
-    return existed
 
 
 def blob_rows(stored: StoredFile) -> list[dict[str, object]]:
