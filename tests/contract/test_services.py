@@ -13,7 +13,7 @@ import pytest
 
 from carrel.core.access import Role
 from carrel.core.clock import now
-from carrel.core.errors import BadRequest, Conflict, FileExists, Forbidden, NotFound
+from carrel.core.errors import BadRequest, Conflict, FileExists, Forbidden, NotFound, Unavailable
 from carrel.core.scopes import ALL_SCOPES, Scope
 from carrel.database.engine import Database
 from carrel.database.unit_of_work import UnitOfWork
@@ -29,6 +29,7 @@ from carrel.hub.packages.views import FileView
 from carrel.hub.releases.service import NewRelease
 from carrel.hub.settings import HubSettings
 from carrel.storage import open_store
+from carrel.testing.artifacts import build_notebook, build_wheel
 
 
 @pytest.fixture
@@ -408,3 +409,124 @@ def test_downloads_are_counted_in_batches(world: World, hub: Hub) -> None:
     hub.usage.flush()
     release = world.read(lambda uow: hub.releases.get(uow, world.principal("alice"), "acme", "numbers", "1"))
     assert release.files[0].downloads == 3
+
+
+def test_a_given_summary_stands_until_another_one_is_given(world: World, hub: Hub) -> None:
+    alice = world.principal("alice")
+    notebook = build_notebook(cells=["# A title\n\nWhat the notebook says of itself."])
+
+    def publish(version: str, **options: Any) -> str:
+        world.upload("alice", "acme", "n.ipynb", notebook.data, package="study", version=version, **options)
+        world.upload("alice", "acme", "environment.yml", b"name: x\ndependencies: [python]\n", package="study", version=version)
+        return str(world.write(lambda uow: hub.releases.publish(uow, alice, "acme", "study", version)).summary)
+
+    world.write(lambda uow: hub.releases.start(uow, alice, "acme", "study", NewRelease(version="1", summary="Given at the start.")))
+    assert publish("1") == "Given at the start."
+    world.write(lambda uow: hub.releases.start(uow, alice, "acme", "study", NewRelease(version="2", summary="Given at the start.")))
+    assert publish("2", summary="Given with the file.") == "Given with the file."
+    world.write(lambda uow: hub.releases.start(uow, alice, "acme", "study", NewRelease(version="3")))
+    assert publish("3") == "What the notebook says of itself."
+    world.write(lambda uow: hub.releases.start(uow, alice, "acme", "study", NewRelease(version="4", summary="First.")))
+    world.write(lambda uow: hub.releases.start(uow, alice, "acme", "study", NewRelease(version="4", summary="Second thoughts.")))
+    assert publish("4") == "Second thoughts."
+    assert world.read(lambda uow: hub.packages.get(uow, alice, "acme", "study")).summary == "Second thoughts."
+
+
+def test_uploads_that_wait_for_each_other_see_what_the_other_did(world: World, hub: Hub) -> None:
+    csv(world, version="0.1")
+    alice, wheel = world.principal("alice"), build_wheel("numbers", "2.0")
+    registered, errors = threading.Event(), []
+
+    def later() -> None:
+        registered.wait(10)
+        try:
+            csv(world, version="1")
+        except Exception as error:
+            errors.append(error)
+
+    waiting = threading.Thread(target=later)
+    waiting.start()
+    incoming = IncomingFile(hub.blobs, 10_000_000)
+    incoming.feed(wheel.data)
+    stored = incoming.finish(wheel.filename, None, Hints(), size=None, sha256=None)
+    with hub.database.write() as uow:
+        hub.files.register(uow, alice, UploadRequest("acme", wheel.filename), stored)
+        registered.set()
+        threading.Event().wait(0.5)  # the other one is at the lock by now
+    waiting.join()
+    package = world.read(lambda uow: hub.packages.get(uow, alice, "acme", "numbers"))
+    assert (package.kinds, package.latest_version, errors) == (("file", "pypi"), "2.0", [])
+
+
+def test_an_upload_beside_the_removal_of_its_package(world: World, hub: Hub) -> None:
+    csv(world, version="1")
+    alice = world.principal("alice")
+    removed, results = threading.Event(), []
+
+    def later() -> None:
+        removed.wait(10)
+        try:
+            results.append(csv(world, version="2"))
+        except Exception as error:
+            results.append(error)
+
+    waiting = threading.Thread(target=later)
+    waiting.start()
+    with hub.database.write() as uow:
+        hub.packages.delete(uow, alice, "acme", "numbers")
+        removed.set()
+        threading.Event().wait(0.5)
+    waiting.join()
+    assert isinstance(results[0], FileView | Unavailable)
+
+
+def test_the_same_labels_from_two_at_once(world: World, hub: Hub) -> None:
+    csv(world)
+    alice = world.principal("alice")
+    assigned, results = threading.Event(), []
+
+    def assign(uow: UnitOfWork) -> tuple[str, ...]:
+        labels = ["main", "dev", "tested"]
+        return hub.files.set_labels(uow, alice, "acme", "numbers", "1", "data.csv", None, labels).labels
+
+    def later() -> None:
+        assigned.wait(10)
+        try:
+            results.append(world.write(assign))
+        except Exception as error:
+            results.append(error)
+
+    waiting = threading.Thread(target=later)
+    waiting.start()
+    with hub.database.write() as uow:
+        assign(uow)
+        assigned.set()
+        threading.Event().wait(0.5)
+    waiting.join()
+    assert results == [("dev", "main", "tested")]
+
+
+def test_bytes_that_a_sweep_takes_during_an_upload_are_asked_for_again(world: World, hub: Hub) -> None:
+    data, request = b"a\n1\n", UploadRequest("acme", "data.csv", package="numbers", version="1")
+    incoming = IncomingFile(hub.blobs, 1_000)
+    incoming.feed(data)
+    stored = incoming.finish("data.csv", None, Hints("numbers", "1"), size=None, sha256=None)
+    hub.blobs.delete(stored.digests.sha256)
+    with pytest.raises(Unavailable):
+        world.write(lambda uow: hub.files.register(uow, world.principal("alice"), request, stored))
+    assert csv(world).filename == "data.csv"
+
+
+@pytest.mark.parametrize("cursor", ["OTk5OTk5OTk5OTk5OTk5OTk5OTk5OTk5", "eA", "w7w"])
+def test_cursors_that_nobody_gave_out(world: World, hub: Hub, cursor: str) -> None:
+    csv(world)
+    with pytest.raises(BadRequest):
+        world.read(lambda uow: hub.releases.page(uow, world.principal("alice"), "acme", "numbers", cursor=cursor))
+
+
+def test_a_token_made_by_a_narrowed_one_says_that_it_is_narrowed(world: World, hub: Hub) -> None:
+    alice = world.principal("alice")
+    narrow = world.write(lambda uow: hub.tokens.create(uow, alice, name="narrow", namespace="acme"))
+    holder = hub.resolver.resolve(Via.TOKEN, narrow.secret)
+    assert holder is not None
+    assert world.write(lambda uow: hub.tokens.create(uow, holder, name="narrower")).view.namespace == "acme"

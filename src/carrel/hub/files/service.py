@@ -168,7 +168,8 @@ class FileService:
         texts = _texts(metadata, request.summary)
         release = self._ensure_release(uow, principal, package, version, texts)
         repository.upsert_blobs(uow, blob_rows(stored))
-        if stored.existed and not all(self._blobs.exists(sha256) for sha256 in stored.blobs()):
+        # From here on no sweep takes them; one that was under way may have.
+        if not all(self._blobs.exists(sha256) for sha256 in stored.blobs()):
             raise Unavailable("The bytes were being cleaned up meanwhile. Send the file again.", retry_after=1)
         file_id = repository.insert_file(
             uow,
@@ -193,7 +194,7 @@ class FileService:
         repository.insert_companions(uow, file_id, {suffix: item.sha256 for suffix, item in stored.companions.items()})
         repository.insert_properties(uow, file_id, metadata.properties)
         self._labels.add(uow, role, namespace.id, file_id, request.labels, new=True)
-        release = self._describe(uow, release, metadata.kind, texts)
+        release = self._describe(uow, release, metadata.kind, texts, given=bool(request.summary))
         record(uow, principal, "file.upload", namespace.id, f"{namespace.name}/{package.name}/{version}/{metadata.filename}")
         if release.state == "published":
             self._upkeep.file_added(uow, package, release, metadata.kind.value, metadata.import_names)
@@ -247,6 +248,7 @@ class FileService:
         found = find_package(uow, principal, namespace, package)
         owner = find_namespace(uow, namespace)
         role = require_member(principal, owner)
+        packages.lock(uow, found.id)
         release = find_release(uow, principal, found, version)
         row = _only_one(repository.in_release(uow, release.id, filename, subdir), filename)
         if self._labels.assign(uow, role, owner.id, row.id, labels):
@@ -302,11 +304,17 @@ class FileService:
             raise Unavailable("The release is being created by another upload. Send the file again.", retry_after=1)
         return releases.by_id(uow, release_id)
 
-    def _describe(self, uow: UnitOfWork, release: Row[Any], kind: Kind, texts: dict[str, str]) -> Row[Any]:
+    def _describe(self, uow: UnitOfWork, release: Row[Any], kind: Kind, texts: dict[str, str], *, given: bool) -> Row[Any]:
         # The lock beside a notebook has nothing to say about it that should hide what the notebook says.
-        first = kind not in (Kind.ENVIRONMENT, Kind.FILE)
+        speaks = {name for name in texts if kind not in (Kind.ENVIRONMENT, Kind.FILE)}
+        if given:
+            speaks.add("summary")
+        elif release.state == "draft":
+            speaks.discard("summary")  # what its author said when the draft was started stands
         values = {
-            name: text for name, text in texts.items() if text and text != getattr(release, name) and (first or not getattr(release, name))
+            name: text
+            for name, text in texts.items()
+            if text and text != getattr(release, name) and (name in speaks or not getattr(release, name))
         }
         if not values:
             return release

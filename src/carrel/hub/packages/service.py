@@ -10,7 +10,7 @@ from sqlalchemy import Row
 
 from carrel.core.access import Role, Visibility
 from carrel.core.clock import now
-from carrel.core.errors import BadRequest, Forbidden, NotFound
+from carrel.core.errors import BadRequest, Forbidden, NotFound, Unavailable
 from carrel.core.names import canonical_package, validate_package
 from carrel.database.unit_of_work import UnitOfWork
 from carrel.hub.accounts.principal import Principal
@@ -93,8 +93,9 @@ class PackageService:
 
     def update(self, uow: UnitOfWork, principal: Principal, namespace: str, name: str, changes: dict[str, Any]) -> PackageView:
         """Change texts (members) or visibility (owners)."""
-        row = find_package(uow, principal, namespace, name)
         owner = find_namespace(uow, namespace)
+        repository.lock(uow, find_package(uow, principal, namespace, name).id)
+        row = find_package(uow, principal, namespace, name)
         require_member(principal, owner)
         visibility = changes.get("visibility")
         if visibility is not None and visibility != row.visibility:
@@ -139,6 +140,8 @@ class PackageService:
         Raises
         ------
         NotFound, Forbidden, InvalidName
+        Unavailable
+            Another request makes or removes it at this moment.
         """
         role = require_member(principal, namespace)
         row = self.find_for_upload(uow, principal, namespace, name, kind)
@@ -163,9 +166,11 @@ class PackageService:
             if package_id is not None:
                 record(uow, principal, "package.create", namespace.id, f"{namespace.name}/{name}", {"visibility": chosen})
             row = self.find_for_upload(uow, principal, namespace, name, kind)
-            if row is None:  # made by another transaction that this one's snapshot does not show
-                raise NotFound("The package is being created by another upload. Try again.")
-        repository.lock(uow, row.id)
+        if row is not None and repository.lock(uow, row.id):
+            # Whoever held the lock may have changed what was read before, or removed the package.
+            row = self.find_for_upload(uow, principal, namespace, name, kind)
+        if row is None:
+            raise Unavailable("The package was being made or removed at the same moment. Try again.", retry_after=1)
         return row
 
     def set_visibility(self, uow: UnitOfWork, principal: Principal, namespace: Row[Any], package: Row[Any], visibility: str) -> None:

@@ -71,7 +71,7 @@ class ReleaseService:
         """Return releases, newest first; drafts to members only."""
         package = packages.to_view(find_package(uow, principal, namespace, name))
         key = decode_cursor(cursor)
-        if key and not (key.isascii() and key.isdigit()):
+        if key and not (key.isascii() and key.isdigit() and len(key) <= 18):
             raise BadRequest("The cursor is not one that this hub gave.", code="invalid_cursor")
         drafts = principal.role_in(package.namespace_id) is not None
         rows = repository.newest(uow, package.id, drafts=drafts, limit=limit + 1, before=int(key) if key else None)
@@ -125,7 +125,11 @@ class ReleaseService:
             row = repository.find(uow, package.id, version, drafts=True)
             if row is None or row.state != "draft":
                 raise Conflict(f"{name} {version} is published already. Choose another version.", code="version_exists", version=version)
-            values: dict[str, Any] = {"message": new.message or row.message, "visibility": new.visibility or row.visibility}
+            values: dict[str, Any] = {
+                "message": new.message or row.message,
+                "summary": new.summary or row.summary,
+                "visibility": new.visibility or row.visibility,
+            }
             repository.update_release(uow, row.id, values)
             release_id = row.id
         record(uow, principal, "release.start", owner.id, f"{namespace}/{package.name}/{version}")
@@ -145,6 +149,7 @@ class ReleaseService:
         owner = find_namespace(uow, namespace)
         role = require_member(principal, owner)
         packages.lock(uow, package.id)
+        package = find_package(uow, principal, namespace, name)  # as whoever held the lock left it
         release = find_release(uow, principal, package, version)
         kinds = files.kinds_of_release(uow, release.id)
         if not kinds:

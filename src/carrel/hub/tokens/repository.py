@@ -48,4 +48,4 @@ def delete_token(uow: UnitOfWork, user_id: int, token_id: int) -> str | None:
 def set_last_used(uow: UnitOfWork, times: Mapping[int, datetime]) -> None:
     """Note when tokens were last used."""
     statement = update(token).where(token.c.id == bindparam("key")).values(last_used_at=bindparam("moment"))
-    uow.connection.execute(statement, [{"key": key, "moment": moment} for key, moment in times.items()])
+    uow.connection.execute(statement, [{"key": key, "moment": moment} for key, moment in sorted(times.items())])

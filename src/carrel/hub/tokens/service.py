@@ -13,6 +13,7 @@ from carrel.core.tokens import mint
 from carrel.database.unit_of_work import UnitOfWork
 from carrel.hub.accounts.principal import Principal, Via
 from carrel.hub.audit.repository import record
+from carrel.hub.namespaces import repository as namespaces
 from carrel.hub.namespaces.service import find_namespace, require_member
 from carrel.hub.tokens import repository
 
@@ -95,6 +96,8 @@ class TokenService:
             row = find_namespace(uow, namespace)
             require_member(principal, row)
             namespace_id = row.id
+        elif namespace_id is not None and (limit := namespaces.by_id(uow, namespace_id)) is not None:
+            namespace = limit.name
         minted = mint()
         kept = sorted(scope.value for scope in wanted)
         token_id = repository.insert_token(
