@@ -119,6 +119,15 @@ def test_noarch_always_exists_and_other_empty_subdirs_do_not(world: World) -> No
     assert listing(indexes, world.ref("noarch", "dev")) == {}
 
 
+def test_platforms_asked_for_by_chance_are_not_remembered(world: World) -> None:
+    indexes = CondaIndexes(world.database)
+    world.upload("a", subdir="linux-64")
+    for number in range(20):
+        assert indexes.index(world.ref(f"made-up{number}"), Audience.EVERYONE) is None
+    assert listing(indexes, world.ref("linux-64")) == {"a": ["a-1.0-0.conda"]}
+    assert indexes.known_channels(world.namespace_id) == 1
+
+
 def test_each_audience_sees_its_own(world: World) -> None:
     for visibility in Visibility:
         world.upload(visibility.value, visibility=visibility.value)

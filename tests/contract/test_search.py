@@ -222,3 +222,9 @@ def test_pages(world: World) -> None:
     for wrong in ("!", "bm90IGEgbnVtYmVy", "OTk5OTk5"):
         with pytest.raises(BadRequest), world.database.read() as unit:
             SearchService().search(unit, ANONYMOUS, "pkg", cursor=wrong)
+
+
+@pytest.mark.parametrize("text", ["num\0py", "\0", "nu\tm", "\ufeffnumpy", '"\0"', "num*", "NEAR(", "%_\\", "a" * 1000])
+def test_any_text_is_answered(world: World, text: str) -> None:
+    world.add("numpy", "Arrays.")
+    world.find(text)

@@ -102,8 +102,9 @@ class SearchIndex(Protocol):
 
 
 def normalise(text: str) -> str:
-    """Return typed text in lowercase with single spaces."""
-    return " ".join(unicodedata.normalize("NFKC", text).lower().split())
+    """Return typed text in lowercase with single spaces, without control characters: both databases stop at a NUL."""
+    printable = "".join(character if character.isprintable() else " " for character in unicodedata.normalize("NFKC", text))
+    return " ".join(printable.lower().split())
 
 
 def words_of(text: str) -> tuple[str, ...]:

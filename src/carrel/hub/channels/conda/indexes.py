@@ -155,6 +155,11 @@ class CondaIndexes:
         namespace = self._namespaces.get(namespace_id)
         return -1 if namespace is None else namespace.version
 
+    def known_channels(self, namespace_id: int) -> int:
+        """Return how many channels of the namespace are in memory."""
+        namespace = self._namespaces.get(namespace_id)
+        return 0 if namespace is None else len(namespace.channels)
+
     # Shards
 
     def peek_shard(self, namespace_id: int, sha256: str, audience: Audience, version: int) -> bytes | None:
@@ -231,8 +236,8 @@ class CondaIndexes:
             if label_id is not None:
                 known.entries = {entry.package_id: entry for entry in repository.entries(label_id, ref.subdir)}
                 known.order = sorted((entry.name, entry.package_id) for entry in known.entries.values())
-            # Names asked for by chance must not fill the memory.
-            if known.entries or label_id is not None:
+            # Names asked for by chance must not fill the memory, nor be looked at again after every change.
+            if known.entries or (label_id is not None and ref.subdir == "noarch"):
                 namespace.channels[key] = known
         else:
             namespace.channels.move_to_end(key)
