@@ -8,7 +8,8 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TypeVar
 
-from sqlalchemy.exc import DataError
+from sqlalchemy.exc import DataError, OperationalError
+from sqlalchemy.exc import TimeoutError as NoConnection
 
 from carrel.core.errors import BadRequest, Unavailable
 from carrel.database.engine import Database
@@ -18,12 +19,14 @@ T = TypeVar("T")
 
 
 @contextmanager
-def _data_errors() -> Iterator[None]:
-    """Blame the request for text that PostgreSQL cannot hold: NUL characters, more than a column takes."""
+def _database_errors() -> Iterator[None]:
+    """Blame the request for text that PostgreSQL cannot hold; say of a locked or absent database that trying again helps."""
     try:
         yield
     except DataError as error:
         raise BadRequest("Some text in the request or the file cannot be kept: it is too long or has NUL characters.") from error
+    except (OperationalError, NoConnection) as error:
+        raise Unavailable("The database is busy or does not answer. Try again in a few seconds.", retry_after=2) from error
 
 
 class ServicePool:
@@ -63,12 +66,12 @@ class ServicePool:
 
     def read_now(self, work: Callable[[UnitOfWork], T]) -> T:
         """Run *work* in a unit that reads, in the calling thread (not the event loop's)."""
-        with _data_errors(), self._database.read() as uow:
+        with self._database.read() as uow:
             return work(uow)
 
     def write_now(self, work: Callable[[UnitOfWork], T]) -> T:
         """Run *work* in a unit that writes, in the calling thread (not the event loop's)."""
-        with _data_errors(), self._database.write() as uow:
+        with self._database.write() as uow:
             return work(uow)
 
     async def _run(self, executor: Executor, work: Callable[[], T]) -> T:
@@ -78,7 +81,8 @@ class ServicePool:
             raise Unavailable("The hub is busy. Try again in a few seconds.", retry_after=2)
         self._waiting[key] = waiting + 1
         try:
-            return await asyncio.get_running_loop().run_in_executor(executor, work)
+            with _database_errors():
+                return await asyncio.get_running_loop().run_in_executor(executor, work)
         finally:
             self._waiting[key] -= 1
 

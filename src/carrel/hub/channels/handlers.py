@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from tornado.iostream import StreamClosedError
+
 from carrel.core.errors import NotFound
 from carrel.database.unit_of_work import UnitOfWork
 from carrel.hub.channels.audience import Audience, audience_of
@@ -114,6 +116,9 @@ class ChannelHandler(ApiHandler):
         self.set_header("Content-Length", str(size))
         if self.request.method == "HEAD":
             return
-        while piece := await self.hub.pool.compute(lambda: next(pieces, _END)):
-            self.write(piece)
-            await self.flush()
+        try:
+            while piece := await self.hub.pool.compute(lambda: next(pieces, _END)):
+                self.write(piece)
+                await self.flush()
+        except StreamClosedError:
+            return  # the client went away
