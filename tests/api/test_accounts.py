@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable
 
 import pytest
@@ -128,6 +129,51 @@ def test_device_sign_in(start_hub: Callable[..., HubProcess]) -> None:
     assert problem(api.post("device/token", {"device_code": code["device_code"]}))["code"] == "authorization_pending"
     assert problem(api.post("device/token", {"device_code": code["device_code"]}))["code"] == "slow_down"
     assert problem(api.post("device/token", {"device_code": "unknown"}))["code"] == "expired_token"
+
+
+@pytest.mark.parametrize("approve", [True, False], ids=["approve", "deny"])
+def test_a_person_decides_about_a_device(hub: HubProcess, approve: bool) -> None:
+    name = f"person-{'yes' if approve else 'no'}"
+    token = hub.create_user(name)
+    api = Api(hub.url)
+    code = api.post("device/code", {"client_name": "JupyterLab <b>here</b>"}).json()
+    question = {"device_code": code["device_code"]}
+    page, decision = code["verification_uri_complete"], "approve" if approve else "deny"
+    stranger = requests.get(page, headers={"Accept": "text/html"}, allow_redirects=False, timeout=30)
+    assert stranger.headers["Location"].startswith("/-/sign-in?next=/activate")
+    form = {"code": code["user_code"], "decision": decision}
+    assert requests.post(f"{hub.url}/activate", data=form, timeout=30).status_code == 401
+    # A token is no person, and another site cannot speak for one.
+    bearer = requests.Session()
+    bearer.headers["Authorization"] = f"Bearer {token}"
+    bearer.get(f"{hub.url}/-/sign-in", timeout=30)
+    assert bearer.post(f"{hub.url}/activate", data=form, timeout=30).status_code == 403
+    session, xsrf = browser(hub, name)
+    shown = session.get(page, timeout=30).text
+    assert "JupyterLab &lt;b&gt;here&lt;/b&gt;" in shown
+    assert session.post(f"{hub.url}/activate", data=form, timeout=30).status_code == 403
+    assert problem(api.post("device/token", question))["code"] == "authorization_pending"
+    assert session.post(f"{hub.url}/activate", data=form | {"_xsrf": xsrf}, timeout=30).status_code == 200
+    # Decided once: the same code is worth nothing to the next one.
+    assert session.post(f"{hub.url}/activate", data=form | {"_xsrf": xsrf}, timeout=30).status_code == 404
+    answer = api.post("device/token", question)
+    if not approve:
+        assert problem(answer)["code"] == "access_denied"
+        return
+    new = answer.json()
+    assert (answer.status_code, new["name"]) == (200, "JupyterLab <b>here</b>")
+    assert Api(hub.url, new["token"]).get("user").json()["name"] == name
+    assert problem(api.post("device/token", question))["code"] == "expired_token"
+
+
+@pytest.mark.parametrize("after", ["//[", "/\\evil", "//evil", "https://evil/", "/ok\t//evil", "/[x?y=//z"])
+def test_sign_in_leads_nowhere_else(hub: HubProcess, after: str) -> None:
+    name = f"reader-{uuid.uuid4().hex[:8]}"
+    hub.create_user(name)
+    session, _ = browser(hub, name)
+    answer = session.get(f"{hub.url}/-/sign-in", params={"next": after}, allow_redirects=False, timeout=30)
+    assert answer.status_code == 303
+    assert answer.headers["Location"] == (after if after.startswith("/[") else "/")
 
 
 def test_a_hub_that_is_not_for_strangers(start_hub: Callable[..., HubProcess]) -> None:

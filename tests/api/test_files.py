@@ -16,6 +16,7 @@ from api_world import Api, World, problem
 
 from carrel.testing.artifacts import Artifact, build_conda, build_notebook, build_sdist, build_wheel
 from carrel.testing.hub import HubProcess
+from carrel.testing.object_store import S3Server
 
 ENVIRONMENT = b"name: x\nchannels: [conda-forge]\ndependencies: [python=3.11]\n"
 
@@ -249,6 +250,57 @@ def test_conditions(stored: tuple[str, bytes]) -> None:
     assert requests.get(url, headers={"Range": "bytes=0-1", "If-Range": '"old"'}, timeout=30).status_code == 200
     head = requests.head(url, timeout=30)
     assert (head.status_code, head.headers["Content-Length"], head.headers["ETag"]) == (200, str(len(data)), etag)
+
+
+@pytest.mark.parametrize("size", [1_000, 256_000])
+def test_a_proxy_sends_the_bytes(start_hub: Callable[..., HubProcess], size: int) -> None:
+    hub = start_hub("--accel-prefix=/blobs/")
+    api = Api(hub.url, hub.create_user("alice"))
+    file = api.upload("alice", "a.csv", b"x" * size, package="p", version="1", visibility="public").json()
+    sha256 = file["sha256"]
+    for headers in ({}, {"Range": "bytes=0-9"}, {"Range": "bytes=10-"}):
+        answer = requests.get(file["download_url"], headers=headers, timeout=30)
+        # The proxy cuts the range out; what it must pass on is here.
+        assert (answer.status_code, answer.content) == (200, b"")
+        assert answer.headers["X-Accel-Redirect"] == f"/blobs/{sha256[:2]}/{sha256}"
+        assert "Content-Range" not in answer.headers
+        assert answer.headers["Content-Disposition"] == 'attachment; filename="a.csv"'
+        assert answer.headers["Content-Type"] == "application/octet-stream"
+        assert answer.headers["Cache-Control"].startswith("public")
+    assert (hub.data_dir / "files" / "blobs" / sha256[:2] / sha256).stat().st_size == size
+    etag = f'"sha256:{sha256}"'
+    known = requests.get(file["download_url"], headers={"If-None-Match": etag}, timeout=30)
+    assert (known.status_code, "X-Accel-Redirect" in known.headers) == (304, False)
+    head = requests.head(file["download_url"], timeout=30)
+    assert (head.headers["Content-Length"], "X-Accel-Redirect" in head.headers) == (str(size), False)
+    api.patch("packages/alice/p", {"visibility": "private"})
+    hidden = requests.get(file["download_url"], timeout=30)
+    assert (hidden.status_code, "X-Accel-Redirect" in hidden.headers) == (404, False)
+
+
+def test_the_object_store_sends_the_bytes(start_hub: Callable[..., HubProcess], s3_server: S3Server) -> None:
+    store = f"s3://{s3_server.create_bucket()}/blobs?endpoint={s3_server.url}"
+    hub = start_hub("--presigned-downloads=true", f"--blob-store-url={store}", env=s3_server.environment())
+    token = hub.create_user("alice")
+    api = Api(hub.url, token)
+    for visibility in ("public", "private"):
+        file = api.upload("alice", "a.csv", CONTENT, package=visibility, version="1", visibility=visibility).json()
+        answer = api.get(file["download_url"], allow_redirects=False)
+        assert (answer.status_code, answer.content) == (307, b"")
+        # The address opens the bytes to whoever holds it, so nobody may keep it.
+        assert answer.headers["Cache-Control"] == "no-store"
+        target = answer.headers["Location"]
+        assert target.startswith(s3_server.url)
+        assert token not in target
+        part = api.get(file["download_url"], headers={"Range": "bytes=10-19"}, allow_redirects=False)
+        assert "Content-Range" not in part.headers
+        assert requests.get(target, timeout=30).content == CONTENT
+        assert api.get(file["download_url"]).content == CONTENT
+        known = api.get(file["download_url"], headers={"If-None-Match": f'"sha256:{file["sha256"]}"'}, allow_redirects=False)
+        assert known.status_code == 304
+        head = api.call("HEAD", file["download_url"], allow_redirects=False)
+        assert (head.status_code, head.headers["Content-Length"]) == (200, str(len(CONTENT)))
+    assert Api(hub.url).get(file["download_url"], allow_redirects=False).status_code == 404
 
 
 def test_private_bytes_stay_out_of_shared_caches(world: World) -> None:

@@ -47,6 +47,7 @@ from carrel.hub.tokens.service import TokenService
 from carrel.hub.web.handler import UnknownAddressHandler
 from carrel.hub.web.logs import log_request
 from carrel.hub.web.routing import HubApplication, check_declarations
+from carrel.hub.web.streaming import OversizeHandler
 from carrel.storage import BlobStore
 
 _log = logging.getLogger("carrel.hub")
@@ -105,6 +106,8 @@ def build_application(hub: Hub) -> HubApplication:
         [route.spec() for route in ROUTES],
         hub=hub,
         routes=ROUTES,
+        max_body_bytes=MAX_JSON_BYTES,
+        oversize_handler_class=OversizeHandler,
         log_function=log_request,
         default_handler_class=UnknownAddressHandler,
         xsrf_cookie_version=2,

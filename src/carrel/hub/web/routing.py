@@ -94,3 +94,12 @@ class HubApplication(Application):
         """Route *request* by its path without the token."""
         strip_url_token(request)
         return super().find_handler(request, **kwargs)
+
+    def get_handler_delegate(self, request: HTTPServerRequest, target_class: type[RequestHandler], *args: Any, **kwargs: Any) -> Any:
+        """Answer 413 in place of a handler whose body would not fit into memory; Tornado would cut the connection."""
+        limit = self.settings["max_body_bytes"]
+        announced = request.headers.get("Content-Length", "")
+        too_large = announced.isascii() and announced.isdigit() and int(announced[:18]) > limit
+        if too_large and not getattr(target_class, "_stream_request_body", False):
+            return super().get_handler_delegate(request, self.settings["oversize_handler_class"])
+        return super().get_handler_delegate(request, target_class, *args, **kwargs)

@@ -10,9 +10,10 @@ from http import HTTPStatus
 from urllib.parse import quote
 
 from tornado.iostream import StreamClosedError
-from tornado.web import HTTPError
+from tornado.web import HTTPError, stream_request_body
 
-from carrel.core.errors import CarrelError
+from carrel.core.errors import CarrelError, TooLarge
+from carrel.core.units import format_bytes
 from carrel.hub.web.errors import PROBLEM_JSON, problem_of, status_of
 from carrel.hub.web.handler import ApiHandler, HubHandler
 
@@ -59,11 +60,15 @@ class ReceivingHandler(ApiHandler):
     async def prepare(self) -> None:
         """Authenticate, authorise, and refuse without reading the body."""
         try:
-            await super().prepare()
+            await self.admit()
         except (CarrelError, HTTPError) as error:
             if self.request.headers.get("Expect") == "100-continue" or self.announced_size == 0:
                 raise  # the client has sent nothing yet, or everything
             await self._refuse(error)
+
+    async def admit(self) -> None:
+        """Raise unless the body may come."""
+        await super().prepare()
 
     async def _refuse(self, error: CarrelError | HTTPError) -> None:
         self._refused = True
@@ -137,6 +142,16 @@ class ReceivingHandler(ApiHandler):
             batch.add_done_callback(lambda _done: self.release())
         else:
             self.release()
+
+
+@stream_request_body
+class OversizeHandler(ReceivingHandler):
+    """Answers in place of a handler that holds its body in memory when more is announced than that may be."""
+
+    async def admit(self) -> None:
+        """Refuse."""
+        limit = self.application.settings["max_body_bytes"]
+        raise TooLarge(f"The body of this request may have at most {format_bytes(limit)}.", limit=limit)
 
 
 def disposition(filename: str) -> str:
@@ -240,11 +255,12 @@ async def send_blob(
         handler.set_status(HTTPStatus.OK)
         handler.clear_header("Content-Range")
         handler.set_header("X-Accel-Redirect", f"{settings.accel_prefix.rstrip('/')}/{sha256[:2]}/{sha256}")
-        return True
+        return start == 0
     if settings.presigned_downloads and (url := handler.hub.blobs.presigned_url(sha256, filename=filename)):
         handler.set_header("Cache-Control", "no-store")
+        handler.clear_header("Content-Range")
         handler.redirect(url, status=HTTPStatus.TEMPORARY_REDIRECT)
-        return True
+        return start == 0
     handler.set_header("Content-Length", str(stop - start))
     if size <= _SMALL_BYTES:
         await _send_small(handler, sha256, start, stop)
