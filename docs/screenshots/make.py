@@ -17,7 +17,7 @@ from pathlib import Path
 from carrel.testing.browser import find_chromium, run_browser
 
 HERE = Path(__file__).parent
-PARTS = {"hub": "hub_pages"}
+PARTS = {"hub": "hub_pages", "lab": "lab_panel"}
 
 
 def main(arguments: list[str]) -> int:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, BrowserContext, Page
+    from playwright.sync_api import Browser, BrowserContext, Locator, Page
 
 WIDTHS = (1280, 400)
 SCHEMES = ("light", "dark")
@@ -69,27 +69,41 @@ class Shooter:
             for context in opened:
                 context.close()
 
-    def shoot(self, page: Page, name: str, look: Look, *, full: bool = True) -> None:
-        """Take the picture *name* of *page* as it is now."""
-        if self._only and name not in self._only:
+    @property
+    def browser(self) -> Browser:
+        """The browser, for parts that make contexts of their own."""
+        return self._browser
+
+    def wants(self, name: str) -> bool:
+        """Whether the picture *name* was asked for."""
+        return not self._only or name in self._only
+
+    def shoot(self, page: Page, name: str, look: Look, *, full: bool = True, part: Locator | None = None) -> None:
+        """Take the picture *name* of *page* as it is now, or of one *part* of it."""
+        if not self.wants(name):
             return
-        too_wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        too_wide = full and page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
         if too_wide > 0:
             self.complaints.append(f"{name}{look.suffix}: the page is {too_wide} px too wide")
         self._folder.mkdir(parents=True, exist_ok=True)
         path = self._folder / f"{name}{look.suffix}.png"
-        page.screenshot(path=path, full_page=full, animations="disabled", caret="hide")
+        if part is not None:
+            part.screenshot(path=path, animations="disabled", caret="hide")
+        else:
+            page.screenshot(path=path, full_page=full, animations="disabled", caret="hide")
         _shrink(path)
         if path.stat().st_size > MOST_BYTES:
             self.complaints.append(f"{path.name}: {path.stat().st_size} bytes")
 
 
 def _shrink(path: Path) -> None:
-    """Reduce a picture to 128 colours when Pillow is there: a third of the size, and text looks the same."""
+    """Reduce a large picture to a palette when Pillow is there. Small ones keep their colours: a palette loses those of icons."""
+    if path.stat().st_size < MOST_BYTES * 0.9:
+        return
     try:
         from PIL import Image
     except ImportError:
         return
     with Image.open(path) as picture:
-        small = picture.convert("RGB").quantize(128, dither=Image.Dither.NONE)
+        small = picture.convert("RGB").quantize(256, dither=Image.Dither.NONE)
     small.save(path, optimize=True)

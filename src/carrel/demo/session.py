@@ -36,9 +36,15 @@ OnStage = Callable[[str], contextlib.AbstractContextManager[OnProgress]]
 class Running:
     """A demonstration that is up."""
 
-    hub_url: str
+    hub: HubProcess
+    lab: JupyterLab
     lab_url: str
     folder: Path
+
+    @property
+    def hub_url(self) -> str:
+        """Base address of the hub without a slash at the end."""
+        return self.hub.url
 
 
 @contextmanager
@@ -75,7 +81,7 @@ def demonstration(
             CredentialStore(profile / "carrel").save(hub.url, token, USER)
             lab = stack.enter_context(_lab(lab_folder, hub, folder, lab_port))
         start = "start-here.ipynb"
-        yield Running(hub.url, lab.page_url(start), folder)
+        yield Running(hub, lab, lab.page_url(start), folder)
 
 
 def _lab(lab_folder: Path, hub: HubProcess, folder: Path, port: int | None) -> contextlib.AbstractContextManager[JupyterLab]:
