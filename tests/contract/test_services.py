@@ -432,6 +432,32 @@ def test_a_given_summary_stands_until_another_one_is_given(world: World, hub: Hu
     assert world.read(lambda uow: hub.packages.get(uow, alice, "acme", "study")).summary == "Second thoughts."
 
 
+def test_a_visibility_given_with_a_file_of_a_draft_waits_for_the_draft(world: World, hub: Hub) -> None:
+    csv(world, version="1", visibility="private")
+    alice, bob = world.principal("alice"), world.principal("bob")
+    world.write(lambda uow: hub.releases.start(uow, alice, "acme", "numbers", NewRelease(version="2")))
+    csv(world, version="2", data=b"x\n", visibility="public")
+    assert world.read(lambda uow: hub.packages.get(uow, alice, "acme", "numbers")).visibility == "private"
+    world.write(lambda uow: hub.releases.publish(uow, alice, "acme", "numbers", "2"))
+    assert world.read(lambda uow: hub.packages.get(uow, alice, "acme", "numbers")).visibility == "public"
+    world.write(lambda uow: hub.releases.start(uow, bob, "acme", "numbers", NewRelease(version="3")))
+    with pytest.raises(Forbidden):
+        csv(world, "bob", version="3", data=b"y\n", visibility="unlisted")
+
+
+def test_a_package_goes_with_its_last_file(world: World, hub: Hub) -> None:
+    csv(world, version="1")
+    csv(world, version="2", data=b"x\n")
+    alice = world.principal("alice")
+    for version in ("1", "2"):
+        assert world.read(lambda uow: hub.packages.get(uow, alice, "acme", "numbers")).latest_version == "2"
+        world.write(lambda uow, version=version: hub.files.delete(uow, alice, "acme", "numbers", version, "data.csv", None))
+    with pytest.raises(NotFound):
+        world.read(lambda uow: hub.packages.get(uow, alice, "acme", "numbers"))
+    with pytest.raises(FileExists):
+        csv(world, version="2", data=b"other\n")
+
+
 def test_uploads_that_wait_for_each_other_see_what_the_other_did(world: World, hub: Hub) -> None:
     csv(world, version="0.1")
     alice, wheel = world.principal("alice"), build_wheel("numbers", "2.0")

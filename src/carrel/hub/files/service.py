@@ -34,10 +34,10 @@ from carrel.hub.files.ingest import StoredFile, blob_rows
 from carrel.hub.files.lookup import FileLookup, Located
 from carrel.hub.labels.repository import by_names as labels_by_names
 from carrel.hub.labels.service import LabelService
-from carrel.hub.namespaces.service import find_namespace, require_member
+from carrel.hub.namespaces.service import find_namespace, require_member, require_owner
 from carrel.hub.packages import repository as packages
 from carrel.hub.packages.changes import Reason
-from carrel.hub.packages.service import PackageService, find_package
+from carrel.hub.packages.service import PackageService, check_visibility, find_package
 from carrel.hub.packages.upkeep import PackageUpkeep
 from carrel.hub.packages.views import FileView
 from carrel.hub.packages.visibility import may_reach
@@ -158,7 +158,7 @@ class FileService:
         version = validate_version(metadata.version)
         package = self._packages.ensure(uow, principal, namespace, metadata.package, metadata.kind, request.visibility)
         if request.visibility is not None:
-            self._packages.set_visibility(uow, principal, namespace, package, request.visibility)
+            self._set_visibility(uow, principal, namespace, package, version, request.visibility)
         key = unique_key(metadata.kind, package.name_key, version, metadata.subdir, metadata.filename)
         existing = self._check_name(uow, namespace.id, key, metadata.filename, stored.digests.sha256)
         if existing is not None:
@@ -230,6 +230,8 @@ class FileService:
         if published:
             if not repository.kinds_of_release(uow, release.id):
                 releases.delete_release(uow, release.id)
+            if not releases.versions(uow, found.id, drafts=True):
+                packages.delete_package(uow, found.id)
             self._upkeep.recompute(uow, found.id)
             self._upkeep.notify(uow, owner.id, found.id, (row.kind,), Reason.FILES)
 
@@ -271,6 +273,18 @@ class FileService:
         if not visible:
             raise NotFound(f"There is no file {filename[:255]!r} here.")
         return visible[0]
+
+    def _set_visibility(
+        self, uow: UnitOfWork, principal: Principal, namespace: Row[Any], package: Row[Any], version: str, visibility: str
+    ) -> None:
+        release = releases.find(uow, package.id, version, drafts=True)
+        if release is None or release.state != "draft":
+            self._packages.set_visibility(uow, principal, namespace, package, visibility)
+            return
+        if visibility != package.visibility:
+            require_owner(principal, namespace)
+            check_visibility(namespace, visibility, Role.OWNER)
+        releases.update_release(uow, release.id, {"visibility": visibility})  # until it is published
 
     def _check_name(self, uow: UnitOfWork, namespace_id: int, key: str, filename: str, sha256: str) -> Row[Any] | None:
         existing = repository.by_key(uow, namespace_id, key)
