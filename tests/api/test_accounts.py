@@ -52,6 +52,14 @@ def test_closed_registration(start_hub: Callable[..., HubProcess]) -> None:
     assert (answer.status_code, problem(answer)["code"]) == (403, "registration_closed")
 
 
+def test_sign_ups_are_slowed_down(start_hub: Callable[..., HubProcess]) -> None:
+    hub = start_hub("--registrations-per-hour=2")
+    body = {"name": "walter", "password": PASSWORD}
+    answers = [requests.post(f"{hub.url}/api/v1/users", json=body, timeout=30) for _ in range(3)]
+    assert [answer.status_code for answer in answers] == [201, 409, 429]
+    assert int(answers[2].headers["Retry-After"]) > 0
+
+
 def test_passwords_make_tokens_and_nothing_else(hub: HubProcess) -> None:
     hub.create_user("careful")
     base = f"{hub.url}/api/v1"

@@ -40,15 +40,14 @@ class UsersHandler(ApiHandler):
         address = self.request.remote_ip or ""
         self.hub.registrations.check(address)
         hashed = await self.hub.pool.compute(lambda: hash_password(body.password))
+        self.hub.registrations.failed(address)  # counts also when the name is taken: the work is done
 
         def create(uow: UnitOfWork) -> User:
             user_id = self.hub.accounts.create_user(uow, body.name, hashed, body.email, body.display_name)
             principal: Principal = load_principal(uow, user_id, body.name, Via.PASSWORD)
             return User.of(self.hub.accounts.describe(uow, principal))
 
-        user = await self.hub.pool.write(create)
-        self.hub.registrations.failed(address)
-        return Reply(user)
+        return Reply(await self.hub.pool.write(create))
 
 
 class DeviceCodeHandler(ApiHandler):

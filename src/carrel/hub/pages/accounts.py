@@ -72,6 +72,7 @@ class RegisterHandler(_EntryHandler):
             self.hub.accounts.require_open_registration()
             self.hub.registrations.check(address)
             hashed = await self.hub.pool.compute(lambda: hash_password(password))
+            self.hub.registrations.failed(address)  # counts also when the name is taken: the work is done
             session = await self.hub.pool.write(lambda uow: self._create(uow, form, hashed))
         except CarrelError as error:
             if error.fields.get("field") == "namespace" or error.code == "name_taken":
@@ -80,7 +81,6 @@ class RegisterHandler(_EntryHandler):
                 form.refuse(error)
             after = safe_next(self.form_value("next"))
             return self.page(None, "register.html", status=error.status, form=form, next=after, min_password=MIN_LENGTH)
-        self.hub.registrations.failed(address)  # registrations count whether they fail or not
         return self.begin(session)
 
     def _create(self, uow: UnitOfWork, form: Form, password_hash: str) -> NewSession:
