@@ -146,8 +146,8 @@ def _fetch(plan: Plan, on_event: OnProgress, cancel: CancelSignal) -> tuple[list
     incoming: list[str] = []
     if plan.conda.records:
         fetched = engine.fetch(plan.conda.records, headers=plan.sources.headers, on_event=on_event, cancel=cancel)
-        records = [_without_credentials(record) for record in fetched["records"]]
-        incoming = transactions.new_files(fetched["contents"], records, _python_after(plan))
+        records = [_without_credentials(record) for record in fetched]
+        incoming = transactions.new_files(engine.contents_of(records), records, _python_after(plan))
         if plan.pypi.install:
             # conda's part must not begin before pip's archives are known to be good
             _prefetch_pypi(plan, on_event, cancel)
@@ -255,7 +255,7 @@ def _fetch_lacking(
     wanted = [target.conda[name].record for name in lacking.conda]
     fetched = engine.fetch(wanted, headers=sources.headers, on_event=on_event, cancel=cancel, locked=True)
     python = target.conda["python"].record["version"] if "python" in target.conda else ""
-    return fetched["records"], transactions.new_files(fetched["contents"], fetched["records"], python)
+    return fetched, transactions.new_files(engine.contents_of(fetched), fetched, python)
 
 
 def _install_again(

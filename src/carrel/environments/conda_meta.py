@@ -52,11 +52,13 @@ def is_conda_prefix(prefix: Path) -> bool:
 
 def read_records(prefix: Path) -> list[CondaRecord]:
     """Return all installed packages, by name. A damaged record is an error: an environment must not be judged by halves."""
-    records = []
-    for path in sorted((prefix / "conda-meta").glob("*.json")):
-        status = path.stat()
-        records.append(_read(path, status.st_mtime_ns, status.st_size))
-    return sorted(records, key=lambda record: record.name)
+    return sorted(map(read_record, (prefix / "conda-meta").glob("*.json")), key=lambda record: record.name)
+
+
+def read_record(path: Path) -> CondaRecord:
+    """Return one installed package; read again only when its record has changed."""
+    status = path.stat()
+    return _read(path, status.st_mtime_ns, status.st_size)
 
 
 def files_of(record_path: Path) -> tuple[str, ...]:

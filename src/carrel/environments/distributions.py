@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import re
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
@@ -94,17 +95,29 @@ def site_packages(prefix: Path) -> list[Path]:
     return found
 
 
-def read_distributions(prefix: Path) -> list[Distribution]:
-    """Return all distributions of *prefix*, by name. Folders without readable metadata are left out."""
-    found: list[Distribution] = []
+def read_distributions(prefix: Path, *, without: Container[str] = ()) -> list[Distribution]:
+    """Return the distributions of *prefix*, by name, but those whose folders are named in *without*.
+
+    Folders without readable metadata are left out.
+    """
+    found = [distribution for path in _folders(prefix) if path.name not in without and (distribution := read_distribution(path))]
+    return sorted(found, key=lambda distribution: distribution.key)
+
+
+def read_summaries(prefix: Path, folders: Container[str]) -> dict[str, str]:
+    """Return the summaries of the distributions in *folders* (``numpy-2.3.dist-info``): all that is needed of what conda owns."""
+    return {path.name: _first(_headers(_text(_metadata(path))), "summary") for path in _folders(prefix) if path.name in folders}
+
+
+def _folders(prefix: Path) -> Iterator[Path]:
     for folder in site_packages(prefix):
         with os.scandir(folder) as entries:
-            candidates = sorted(entry.path for entry in entries if entry.name.endswith((".dist-info", ".egg-info")))
-        for candidate in candidates:
-            distribution = read_distribution(Path(candidate))
-            if distribution is not None:
-                found.append(distribution)
-    return sorted(found, key=lambda distribution: distribution.key)
+            names = sorted(entry.name for entry in entries if entry.name.endswith((".dist-info", ".egg-info")))
+        yield from (folder / name for name in names)
+
+
+def _metadata(path: Path) -> Path:
+    return path if path.is_file() else path / ("PKG-INFO" if path.suffix == ".egg-info" else "METADATA")
 
 
 def read_distribution(path: Path) -> Distribution | None:
@@ -119,8 +132,7 @@ def read_distribution(path: Path) -> Distribution | None:
 
 @lru_cache(maxsize=8192)
 def _read(path: Path, _mtime_ns: int, _inode: int, requested: bool) -> Distribution | None:
-    metadata = path if path.is_file() else path / ("PKG-INFO" if path.suffix == ".egg-info" else "METADATA")
-    text = _text(metadata)
+    text = _text(_metadata(path))
     if not text:
         return None
     headers = _headers(text)

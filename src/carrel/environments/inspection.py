@@ -15,9 +15,9 @@ import sys
 from pathlib import Path
 
 from carrel.core.errors import NotFound
-from carrel.environments.conda_meta import CondaRecord, is_conda_prefix, read_records, requested_specs
+from carrel.environments.conda_meta import CondaRecord, is_conda_prefix, read_record, read_records, requested_specs
 from carrel.environments.credentials import strip_url
-from carrel.environments.distributions import Distribution, read_distributions, site_packages
+from carrel.environments.distributions import Distribution, read_distributions, read_summaries, site_packages
 from carrel.environments.locations import STATE_FOLDER, current_platform
 from carrel.environments.models import Environment, EnvironmentKind, Installed
 
@@ -142,10 +142,10 @@ def _pyvenv(prefix: Path) -> dict[str, str]:
 def _platform(prefix: Path, kind: EnvironmentKind) -> str:
     if kind == "conda":
         for path in (prefix / "conda-meta").glob("python-[0-9]*.json"):
-            with contextlib.suppress(OSError, ValueError):
-                subdir = json.loads(path.read_bytes()).get("subdir")
+            with contextlib.suppress(OSError, ValueError, KeyError):
+                subdir = read_record(path).subdir
                 if subdir and subdir != "noarch":
-                    return str(subdir)
+                    return subdir
     return current_platform()
 
 
@@ -174,8 +174,7 @@ def conda_owned(prefix: Path) -> dict[str, CondaRecord]:
 
 def python_distributions(prefix: Path) -> list[Distribution]:
     """Return the distributions that no conda package owns."""
-    owned = conda_owned(prefix)
-    return [distribution for distribution in read_distributions(prefix) if distribution.path.name not in owned]
+    return read_distributions(prefix, without=conda_owned(prefix))
 
 
 def installed(prefix: str | os.PathLike[str]) -> list[Installed]:
@@ -187,11 +186,12 @@ def installed(prefix: str | os.PathLike[str]) -> list[Installed]:
     """
     path = absolute(prefix)
     kind_of(path)
-    packages = [_from_distribution(distribution) for distribution in python_distributions(path)]
-    if is_conda_prefix(path):
-        asked = requested_specs(path)
-        summaries = {distribution.path.name: distribution.summary for distribution in read_distributions(path)}
-        packages += [_from_record(record, asked, summaries) for record in read_records(path)]
+    records = read_records(path) if is_conda_prefix(path) else []
+    owned = {folder for record in records for folder in record.distributions}
+    packages = [_from_distribution(distribution) for distribution in read_distributions(path, without=owned)]
+    if records:
+        asked, summaries = requested_specs(path), read_summaries(path, owned)
+        packages += [_from_record(record, asked, summaries) for record in records]
     return sorted(packages, key=lambda package: (package.name.lower(), package.source))
 
 

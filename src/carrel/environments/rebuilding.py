@@ -14,6 +14,7 @@ import shutil
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -91,8 +92,10 @@ def rebuild(
             on_event(Progress("verify", message="Starting the interpreter"))
             names = {package.name for package in lock.conda} | {normalize(package.name) for package in lock.pypi}
             modules = ["ipykernel"] if "ipykernel" in names else []
-            verifying.verify(prefix, modules, cancel=cancel)
-            _compare(lock, prefix)
+            with ThreadPoolExecutor(1) as pool:  # the records are read while the interpreter starts
+                comparison = pool.submit(_compare, lock, prefix)
+                verifying.verify(prefix, modules, cancel=cancel)
+                comparison.result()
             state = inspection.state_digest(prefix)
             files.write_json(
                 inspection.state_folder(prefix) / _MARK,
@@ -234,7 +237,7 @@ def _link_conda(lock: Lock, prefix: Path, sources: Sources, on_event: OnProgress
     names = {package.name for package in lock.conda}
     requested = {spec.split()[0].partition("=")[0].rstrip("<>!~").lower(): (spec,) for spec in lock.requested if spec.strip()}
     requested = {name: specs for name, specs in requested.items() if name in names}
-    engine.link(prefix, fetched["records"], requested=requested, headers={}, on_event=on_event, cancel=cancel)
+    engine.link(prefix, fetched, requested=requested, headers={}, on_event=on_event, cancel=cancel)
 
 
 def _interpreter(version: str, cancel: CancelSignal) -> Path:

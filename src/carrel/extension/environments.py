@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import os
 import shutil
 import sys
 import threading
@@ -296,5 +297,7 @@ def state_tag(prefix: Path) -> str:
     for folder in folders:
         with contextlib.suppress(OSError):
             status = folder.stat()
-            seen.append(f"{folder.name}:{status.st_mtime_ns}:{status.st_nlink}:{sum(1 for _ in folder.iterdir())}")
+            with os.scandir(folder) as entries:
+                count = sum(1 for _ in entries)
+            seen.append(f"{folder.name}:{status.st_mtime_ns}:{status.st_nlink}:{count}")
     return hashlib.sha256("|".join(seen).encode()).hexdigest()[:20]

@@ -16,8 +16,6 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import psutil
-
 _STALE_SECONDS = 24 * 3600
 
 
@@ -43,6 +41,8 @@ class PackageStore:
 
     def sweep(self) -> None:
         """Remove what killed extractions left behind."""
+        import psutil  # here, because linking is done without and must start at once
+
         for path in self.folder.glob(".*"):
             with contextlib.suppress(OSError, ValueError):
                 if path.name.startswith(".carrel-"):

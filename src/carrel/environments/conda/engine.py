@@ -56,20 +56,23 @@ def fetch(
     on_event: OnProgress,
     cancel: CancelSignal,
     locked: bool = False,
-) -> dict[str, Any]:
-    """Bring the archives of *records* into the cache, verified.
+) -> list[dict[str, Any]]:
+    """Bring the archives of *records* into the cache, verified, and return the complete records, in order.
 
-    Returns the complete ``records``, in order, and their ``contents``: for each the files it will bring. With *locked*, the
-    records come from a lock and are completed from the packages. What is in the cache already needs no worker.
+    With *locked*, the records come from a lock and are completed from the packages. What is in the cache already needs no
+    worker.
     """
     store = PackageStore(conda_cache_folder())
     wanted = [dict(record) for record in records]
     if not all(store.holds(record) for record in wanted):
         _call({"command": "fetch", "records": wanted}, headers, on_event, cancel)
-    entries = [store.entry(record) for record in wanted]
-    if locked:
-        wanted = [complete(record, entry) for record, entry in zip(wanted, entries, strict=True)]
-    return {"records": wanted, "contents": [contents(entry) for entry in entries]}
+    return [complete(record, store.entry(record)) for record in wanted] if locked else wanted
+
+
+def contents_of(records: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return for each of the fetched *records* the files it will bring."""
+    store = PackageStore(conda_cache_folder())
+    return [contents(store.entry(record)) for record in records]
 
 
 def link(

@@ -49,16 +49,18 @@ class _Meter:
 
 
 class _Sink:
-    """A file that hashes what is written to it."""
+    """A file that hashes what is written to it, by MD5 only when nothing better is known."""
 
-    def __init__(self, path: Path, meter: _Meter) -> None:
+    def __init__(self, path: Path, meter: _Meter, *, md5: bool) -> None:
         self._file, self._meter = path.open("wb"), meter
-        self.sha256, self.md5, self.size = hashlib.sha256(), hashlib.md5(usedforsecurity=False), 0
+        self.sha256, self.size = hashlib.sha256(), 0
+        self.md5 = hashlib.md5(usedforsecurity=False) if md5 else None
 
     def write(self, data: bytes) -> int:
         self._file.write(data)
         self.sha256.update(data)
-        self.md5.update(data)
+        if self.md5 is not None:
+            self.md5.update(data)
         self.size += len(data)
         self._meter.add(len(data))
         return len(data)
@@ -127,7 +129,7 @@ async def _download(record: dict[str, Any], filename: str, archive: Path, client
 
 async def _download_from(url: str, record: dict[str, Any], filename: str, archive: Path, client: Client, meter: _Meter) -> str:
     for attempt in range(1, _ATTEMPTS + 1):
-        sink = _Sink(archive, meter)
+        sink = _Sink(archive, meter, md5=not record.get("sha256"))
         try:
             if url.startswith("file:"):
                 await asyncio.get_running_loop().run_in_executor(None, _copy, url, sink)
@@ -148,7 +150,7 @@ async def _download_from(url: str, record: dict[str, Any], filename: str, archiv
     expected = record.get("sha256")
     if expected and found != expected:
         raise Failure("digest", "", filename=filename, url=url, expected=expected, found=found, algorithm="sha256")
-    if not expected and record.get("md5") and sink.md5.hexdigest() != record["md5"]:
+    if sink.md5 is not None and record.get("md5") and sink.md5.hexdigest() != record["md5"]:
         raise Failure("digest", "", filename=filename, url=url, expected=record["md5"], found=sink.md5.hexdigest(), algorithm="md5")
     return found
 

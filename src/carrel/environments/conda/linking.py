@@ -5,16 +5,18 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rattler import MatchSpec, install
 from rattler.exceptions import InstallerError
 
 from carrel.environments.conda.cache import PackageStore
 from carrel.environments.conda.failure import Failure
-from carrel.environments.conda.fetching import Report
 from carrel.environments.conda.network import make_client
 from carrel.environments.conda.records import from_json, prefix_records
+
+if TYPE_CHECKING:
+    from carrel.environments.conda.fetching import Report
 
 
 class _Reporter:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rattler import Channel, Gateway, MatchSpec, VirtualPackage
 from rattler import solve as rattler_solve
@@ -12,9 +12,11 @@ from rattler.exceptions import GatewayError, InvalidMatchSpecError, SolverError
 
 from carrel.environments.conda.cache import PackageStore
 from carrel.environments.conda.failure import Failure
-from carrel.environments.conda.fetching import Report
 from carrel.environments.conda.network import make_client
 from carrel.environments.conda.records import prefix_records, to_json
+
+if TYPE_CHECKING:
+    from carrel.environments.conda.fetching import Report
 
 
 async def solve(request: dict[str, Any], report: Report) -> dict[str, Any]:

@@ -52,14 +52,18 @@ def _follow_parent() -> None:
 
 async def _run(request: dict[str, Any], output: Output) -> Any:
     # imported here: a solve needs no linking, and the native library is only loaded after the life line is watched
-    from carrel.environments.conda import fetching, linking, solving
-
     match request["command"]:
         case "solve":
+            from carrel.environments.conda import solving
+
             return await solving.solve(request, output.progress)
         case "fetch":
+            from carrel.environments.conda import fetching
+
             return await fetching.fetch(request, output.progress)
         case "link":
+            from carrel.environments.conda import linking
+
             return await linking.link(request, output.progress)
         case unknown:
             raise Failure("request", f"unknown command {unknown!r}")
