@@ -9,6 +9,7 @@ import logging
 import os
 import signal
 import socket
+import sys
 from collections.abc import Callable
 
 from tornado.httpserver import HTTPServer
@@ -46,7 +47,7 @@ from carrel.hub.settings import HubSettings
 from carrel.hub.tokens.service import TokenService
 from carrel.hub.web.handler import UnknownAddressHandler
 from carrel.hub.web.logs import log_request
-from carrel.hub.web.routing import HubApplication, check_declarations
+from carrel.hub.web.routing import HubApplication, check_declarations, grouped
 from carrel.hub.web.streaming import OversizeHandler
 from carrel.storage import BlobStore
 
@@ -103,7 +104,7 @@ def build_application(hub: Hub) -> HubApplication:
     """Return the Tornado application of *hub*; refuses undeclared verbs."""
     check_declarations(ROUTES)
     return HubApplication(
-        [route.spec() for route in ROUTES],
+        grouped(ROUTES),
         hub=hub,
         routes=ROUTES,
         max_body_bytes=MAX_JSON_BYTES,
@@ -152,7 +153,20 @@ async def serve(hub: Hub, address: str, port: int, *, trust_proxy: bool) -> None
 
 async def _warm_up() -> None:
     """Load, once the hub answers, what the first notebook would wait seconds for."""
-    await asyncio.get_running_loop().run_in_executor(None, importlib.import_module, "nbformat.validator")
+    await asyncio.get_running_loop().run_in_executor(None, _import_validator)
+
+
+def _import_validator() -> None:
+    # Where the parser of international addresses is installed, jsonschema builds its grammar (two seconds of CPU and
+    # tens of megabytes) to check a format that no schema of notebooks has. It takes the parser for absent here.
+    grammar = "rfc3987_syntax"
+    if grammar not in sys.modules:
+        sys.modules[grammar] = None  # type: ignore[assignment]
+    try:
+        importlib.import_module("nbformat.validator")
+    finally:
+        if sys.modules.get(grammar, ...) is None:
+            del sys.modules[grammar]
 
 
 async def _drain(hub: Hub, server: HTTPServer) -> None:

@@ -38,18 +38,28 @@ class ServicePool:
     Parameters
     ----------
     database : Database
-    readers, writers, workers : int
-        Threads for units that read, units that write, and work without a transaction (hashing, files, passwords).
+    readers, writers, workers, receivers : int
+        Threads for units that read, units that write, work without a transaction (hashing, files, passwords), and uploads.
     max_waiting : int
         Calls that may queue for each kind before further ones answer 503.
     """
 
-    def __init__(self, database: Database, *, readers: int = 6, writers: int = 0, workers: int = 6, max_waiting: int = 2000) -> None:
+    def __init__(
+        self,
+        database: Database,
+        *,
+        readers: int = 6,
+        writers: int = 0,
+        workers: int = 6,
+        receivers: int = 6,
+        max_waiting: int = 2000,
+    ) -> None:
         self._database = database
         self._max_waiting = max_waiting
         self._readers = ThreadPoolExecutor(readers, "hub-read")
         self._writers = ThreadPoolExecutor(writers or (2 if database.is_sqlite else 8), "hub-write")
         self._workers = ThreadPoolExecutor(workers, "hub-work")
+        self._receivers = ThreadPoolExecutor(receivers, "hub-receive")
         self._waiting: dict[int, int] = {}
 
     async def read(self, work: Callable[[UnitOfWork], T]) -> T:
@@ -63,6 +73,13 @@ class ServicePool:
     async def compute(self, work: Callable[[], T]) -> T:
         """Run *work* without a transaction."""
         return await self._run(self._workers, work)
+
+    async def receive(self, work: Callable[[], T]) -> T:
+        """Run the end of an upload: *work* makes the bytes durable first, then enters them with :meth:`write_now`.
+
+        One change of threads for both; these threads may wait for the writer without keeping anybody else waiting.
+        """
+        return await self._run(self._receivers, work)
 
     def read_now(self, work: Callable[[UnitOfWork], T]) -> T:
         """Run *work* in a unit that reads, in the calling thread (not the event loop's)."""
@@ -88,5 +105,5 @@ class ServicePool:
 
     def shutdown(self) -> None:
         """Wait for running work and end the threads."""
-        for executor in (self._readers, self._writers, self._workers):
+        for executor in (self._readers, self._receivers, self._writers, self._workers):
             executor.shutdown(wait=True, cancel_futures=True)

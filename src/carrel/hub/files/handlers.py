@@ -20,10 +20,11 @@ from carrel.core.errors import (
 from carrel.core.scopes import Scope
 from carrel.database.unit_of_work import UnitOfWork
 from carrel.formats import Hints
-from carrel.hub.files.ingest import IncomingFile, StoredFile
+from carrel.hub.files.ingest import IncomingFile
 from carrel.hub.files.lookup import Located
 from carrel.hub.files.schemas import File, FileLabels, SubdirQuery, UploadQuery
 from carrel.hub.files.service import UploadRequest
+from carrel.hub.packages.views import FileView
 from carrel.hub.packages.visibility import is_shared
 from carrel.hub.web.endpoint import Reply, declaration_of, endpoint
 from carrel.hub.web.handler import ApiHandler
@@ -95,16 +96,16 @@ class UploadHandler(ReceivingHandler):
                 await self._finish_refusal()
                 return None
 
-            def keep() -> StoredFile:
+            def keep() -> tuple[FileView, bool]:
                 if rest:
                     incoming.feed(rest)
                 hints = Hints(request.package, request.version)
-                return incoming.finish(request.filename, request.kind, hints, size=request.size, sha256=request.sha256)
+                stored = incoming.finish(request.filename, request.kind, hints, size=request.size, sha256=request.sha256)
+                return hub.pool.write_now(lambda uow: hub.files.register(uow, self.principal, request, stored))
 
-            stored = await hub.pool.compute(keep)
+            view, made = await hub.pool.receive(keep)
         finally:
             self.release()
-        view, made = await hub.pool.write(lambda uow: hub.files.register(uow, self.principal, request, stored))
         return Reply(File.of(view, self.urls), 201 if made else 200)
 
     def release(self) -> None:

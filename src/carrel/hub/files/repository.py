@@ -6,9 +6,9 @@ from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, Select, Table, bindparam, delete, exists, insert, or_, select, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Row, Select, bindparam, delete, exists, insert, or_, select, update
 
+from carrel.database.statements import insert_new, insert_or_update
 from carrel.database.unit_of_work import UnitOfWork
 from carrel.hub.accounts.models import user
 from carrel.hub.labels.models import file_label, label
@@ -17,11 +17,6 @@ from carrel.hub.packages.models import blob, companion, file, package, property_
 from carrel.hub.packages.views import FileView
 
 _uploader = namespace.alias("uploader")
-
-
-def _insert(uow: UnitOfWork, table: Table) -> Any:
-    """Return the dialect's INSERT, which knows ON CONFLICT."""
-    return (sqlite.insert if uow.connection.dialect.name == "sqlite" else postgresql.insert)(table)
 
 
 def _files() -> Select[Any]:
@@ -61,6 +56,8 @@ def _files() -> Select[Any]:
 # Statements of the upload path are built once: building them takes longer than running them.
 _BY_ID = _files().where(file.c.id == bindparam("file_id"))
 _BY_KEY = _files().where(file.c.namespace_id == bindparam("namespace_id"), file.c.unique_key == bindparam("unique_key"))
+_ADD_COMPANION = insert(companion)
+_ADD_PROPERTY = insert(property_)
 _LABELS = (
     select(file_label.c.file_id, label.c.name)
     .join(label, label.c.id == file_label.c.label_id)
@@ -161,8 +158,8 @@ def kinds_of_release(uow: UnitOfWork, release_id: int) -> set[str]:
 
 def insert_file(uow: UnitOfWork, values: dict[str, Any]) -> int | None:
     """Add a file and return the id; None when its name was taken meanwhile."""
-    statement = _insert(uow, file).values(**values).on_conflict_do_nothing(index_elements=["namespace_id", "unique_key"])
-    return uow.connection.execute(statement.returning(file.c.id)).scalar_one_or_none()
+    statement = insert_new(uow.connection.dialect.name, file, "namespace_id", "unique_key", returning="id")
+    return uow.connection.execute(statement, values).scalar_one_or_none()
 
 
 def delete_file(uow: UnitOfWork, file_id: int) -> None:
@@ -172,10 +169,7 @@ def delete_file(uow: UnitOfWork, file_id: int) -> None:
 
 def upsert_blobs(uow: UnitOfWork, rows: Iterable[dict[str, Any]]) -> None:
     """Add blob rows; the grace period of those that exist begins again, and no sweep takes them before the unit ends."""
-    statement = _insert(uow, blob)
-    statement = statement.on_conflict_do_update(
-        index_elements=["sha256"], set_={"created_at": statement.excluded.created_at, "md5": statement.excluded.md5}
-    )
+    statement = insert_or_update(uow.connection.dialect.name, blob, "sha256", "created_at", "md5")
     # One order for everybody: two uploads of the same files cannot wait for each other.
     uow.connection.execute(statement, sorted(rows, key=lambda row: str(row["sha256"])))
 
@@ -183,14 +177,14 @@ def upsert_blobs(uow: UnitOfWork, rows: Iterable[dict[str, Any]]) -> None:
 def insert_companions(uow: UnitOfWork, file_id: int, digests: Mapping[str, str]) -> None:
     """Add the small files beside a file, SHA-256 by suffix."""
     if digests:
-        uow.connection.execute(insert(companion), [{"file_id": file_id, "suffix": key, "sha256": value} for key, value in digests.items()])
+        uow.connection.execute(_ADD_COMPANION, [{"file_id": file_id, "suffix": key, "sha256": value} for key, value in digests.items()])
 
 
 def insert_properties(uow: UnitOfWork, file_id: int, properties: Mapping[str, str]) -> None:
     """Add the values that queries need."""
     rows = [{"file_id": file_id, "name": name[:64], "value": value[:1000]} for name, value in properties.items()]
     if rows:
-        uow.connection.execute(insert(property_), rows)
+        uow.connection.execute(_ADD_PROPERTY, rows)
 
 
 def add_downloads(uow: UnitOfWork, counts: Mapping[int, int]) -> None:
@@ -220,4 +214,4 @@ def unknown_blobs(uow: UnitOfWork, sha256s: Collection[str]) -> set[str]:
 
 def adopt_blobs(uow: UnitOfWork, rows: Iterable[dict[str, Any]]) -> None:
     """Add rows for bytes that were found without one, so that the next sweep may take them under a lock."""
-    uow.connection.execute(_insert(uow, blob).on_conflict_do_nothing(), list(rows))
+    uow.connection.execute(insert_new(uow.connection.dialect.name, blob), list(rows))

@@ -18,6 +18,7 @@ from carrel.hub.packages.visibility import listed_packages
 _BY_NAMES = select(label.c.id, label.c.name, label.c.locked).where(
     label.c.namespace_id == bindparam("namespace_id"), label.c.name.in_(bindparam("names", expanding=True))
 )
+_ADD = insert(file_label)
 _LABELS_OF_FILE = select(file_label.c.label_id).where(file_label.c.file_id == bindparam("file_id"))
 
 
@@ -41,7 +42,7 @@ def label_ids_of(uow: UnitOfWork, file_id: int) -> set[int]:
 def add(uow: UnitOfWork, file_id: int, label_ids: Collection[int]) -> None:
     """Put labels on a file that does not have them."""
     if label_ids:
-        uow.connection.execute(insert(file_label), [{"file_id": file_id, "label_id": label_id} for label_id in sorted(label_ids)])
+        uow.connection.execute(_ADD, [{"file_id": file_id, "label_id": label_id} for label_id in sorted(label_ids)])
 
 
 def remove(uow: UnitOfWork, file_id: int, label_ids: Collection[int]) -> None:

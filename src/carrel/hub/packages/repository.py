@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, Row, Select, Table, bindparam, delete, exi
 from sqlalchemy.dialects import postgresql, sqlite
 
 from carrel.core.names import canonical_package
+from carrel.database.statements import insert_new
 from carrel.database.unit_of_work import UnitOfWork
 from carrel.hub.accounts.principal import Principal
 from carrel.hub.labels.models import file_label, label
@@ -30,6 +31,9 @@ def _packages() -> Select[Any]:
 # Statements of the upload path are built once: building them takes longer than running them.
 _ANY = _packages().where(package.c.namespace_id == bindparam("namespace_id"), package.c.name_key == bindparam("name_key"))
 _LOCK = select(package.c.id).where(package.c.id == bindparam("package_id")).with_for_update()
+_UPDATE = update(package).where(package.c.id == bindparam("key"))
+_PROVIDED = select(import_name.c.name).where(import_name.c.package_id == bindparam("package_id"))
+_PROVIDE = insert(import_name)
 _IMPORT_NAMES = select(file.c.import_names).where(file.c.release_id == bindparam("release_id"))
 _RETIRED = select(retired_file.c.sha256).where(
     retired_file.c.namespace_id == bindparam("namespace_id"), retired_file.c.unique_key == bindparam("unique_key")
@@ -115,18 +119,23 @@ def page(
 
 def insert_package(uow: UnitOfWork, values: dict[str, Any]) -> int | None:
     """Add a package and return the id; None when another transaction added that name first."""
-    statement = _insert(uow, package).values(**values).on_conflict_do_nothing().returning(package.c.id)
-    return uow.connection.execute(statement).scalar_one_or_none()
+    return uow.connection.execute(insert_new(uow.connection.dialect.name, package, returning="id"), values).scalar_one_or_none()
 
 
-def lock(uow: UnitOfWork, package_id: int) -> None:
-    """Let no other transaction change this package before the unit ends (SQLite has one writer anyway)."""
+def lock(uow: UnitOfWork, package_id: int) -> bool:
+    """Let no other transaction change this package before the unit ends; return whether one may have, until now.
+
+    On SQLite a unit that writes is alone from its beginning.
+    """
+    if uow.connection.dialect.name == "sqlite":
+        return False
     uow.connection.execute(_LOCK, {"package_id": package_id})
+    return True
 
 
 def update_package(uow: UnitOfWork, package_id: int, values: Mapping[str, Any]) -> None:
     """Change columns of a package."""
-    uow.connection.execute(update(package).where(package.c.id == package_id).values(**values))
+    uow.connection.execute(_UPDATE, {**values, "key": package_id})
 
 
 def delete_package(uow: UnitOfWork, package_id: int) -> None:
@@ -152,13 +161,12 @@ def import_names_of(uow: UnitOfWork, release_id: int) -> set[str]:
 
 def replace_import_names(uow: UnitOfWork, package_id: int, names: Collection[str]) -> None:
     """Set the modules that a package provides."""
-    query = select(import_name.c.name).where(import_name.c.package_id == package_id)
-    current = set(uow.connection.execute(query).scalars())
+    current = set(uow.connection.execute(_PROVIDED, {"package_id": package_id}).scalars())
     wanted = {name for name in names if len(name) <= 200}
     if gone := current - wanted:
         uow.connection.execute(delete(import_name).where(import_name.c.package_id == package_id, import_name.c.name.in_(gone)))
     if new := wanted - current:
-        uow.connection.execute(insert(import_name), [{"package_id": package_id, "name": name} for name in sorted(new)])
+        uow.connection.execute(_PROVIDE, [{"package_id": package_id, "name": name} for name in sorted(new)])
 
 
 def retire_files(uow: UnitOfWork, namespace_id: int, keys: Mapping[str, str], moment: Any) -> None:

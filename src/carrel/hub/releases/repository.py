@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Row, Select, bindparam, delete, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
+from carrel.database.statements import insert_new
 from carrel.database.unit_of_work import UnitOfWork
 from carrel.hub.accounts.models import user
 from carrel.hub.namespaces.models import namespace
@@ -28,6 +28,7 @@ def _releases(*, drafts: bool) -> Select[Any]:
 _BY_VERSION = (release.c.package_id == bindparam("package_id"), release.c.version == bindparam("version"))
 _WITH_DRAFTS = _releases(drafts=True).where(*_BY_VERSION)
 _PUBLISHED = _releases(drafts=False).where(*_BY_VERSION)
+_UPDATE = update(release).where(release.c.id == bindparam("key"))
 _BY_ID = _releases(drafts=True).where(release.c.id == bindparam("release_id"))
 
 
@@ -82,14 +83,13 @@ def versions(uow: UnitOfWork, package_id: int, *, drafts: bool) -> list[str]:
 
 def insert_release(uow: UnitOfWork, values: dict[str, Any]) -> int | None:
     """Add a release and return the id; None when the version exists."""
-    maker = sqlite.insert if uow.connection.dialect.name == "sqlite" else postgresql.insert
-    statement = maker(release).values(**values).on_conflict_do_nothing(index_elements=["package_id", "version"])
-    return uow.connection.execute(statement.returning(release.c.id)).scalar_one_or_none()
+    statement = insert_new(uow.connection.dialect.name, release, "package_id", "version", returning="id")
+    return uow.connection.execute(statement, values).scalar_one_or_none()
 
 
 def update_release(uow: UnitOfWork, release_id: int, values: Mapping[str, Any]) -> None:
     """Change columns of a release."""
-    uow.connection.execute(update(release).where(release.c.id == release_id).values(**values))
+    uow.connection.execute(_UPDATE, {**values, "key": release_id})
 
 
 def delete_release(uow: UnitOfWork, release_id: int) -> None:

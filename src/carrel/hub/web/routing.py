@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from dataclasses import dataclass
 from typing import Any
 
 from tornado.httputil import HTTPServerRequest
-from tornado.routing import URLSpec
+from tornado.routing import PathMatches, Rule, URLSpec
 from tornado.web import Application, RequestHandler
 
 from carrel.hub.web.endpoint import VERBS, declaration_of
@@ -16,6 +17,7 @@ _PARAMETER = re.compile(r"\{(\w+)(?::([^{}]+))?\}")
 # conda and pip put the token after the protocol's prefix, rattler and pixi before the whole path.
 _TOKEN_FIRST = re.compile(r"/t/([^/]*)(?=/)")
 _TOKEN_SECOND = re.compile(r"/(conda|pypi|cran|api)/t/([^/]*)(?=/)")
+_BEGINNING = re.compile(r"/(?:api|conda|pypi)/")
 _ATTRIBUTE = "_carrel_url_token"
 
 
@@ -50,6 +52,23 @@ class Route:
             position = match.end()
         pattern += re.escape(self.template[position:])
         return URLSpec(pattern + r"\Z", self.handler, self.arguments or {})
+
+
+def grouped(routes: tuple[Route, ...]) -> list[Rule]:
+    """Return the rules of *routes* in their order, those that begin alike behind one look at the beginning.
+
+    Tornado tries one rule after the other, so a request would pay for every address before its own.
+    """
+    rules: list[Rule] = []
+    for beginning, members in itertools.groupby(routes, _beginning):
+        specs = [route.spec() for route in members]
+        rules.extend([Rule(PathMatches(re.compile(re.escape(beginning))), specs)] if beginning else specs)
+    return rules
+
+
+def _beginning(route: Route) -> str:
+    match = _BEGINNING.match(route.template)
+    return "" if match is None else match[0]
 
 
 def check_declarations(routes: tuple[Route, ...]) -> None:

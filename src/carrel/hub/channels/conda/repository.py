@@ -92,6 +92,7 @@ _FILES = (
     .where(file.c.package_id == bindparam("package_id"), file.c.kind == Kind.CONDA.value, release.c.state == "published")
 )
 _DIGESTS = select(shard.c.label_id, shard.c.subdir, shard.c.sha256).where(shard.c.package_id == bindparam("package_id"))
+_RETIRE = update(shard_content).where(shard_content.c.sha256.in_(bindparam("digests", expanding=True)))
 _LABEL_ID = select(label.c.id).where(label.c.namespace_id == bindparam("namespace_id"), label.c.name == bindparam("name"))
 _ENTRIES = (
     select(shard.c.package_id, shard.c.name, shard.c.sha256, package.c.visibility, shard.c.updated_at)
@@ -156,7 +157,7 @@ class CondaChannelRepository:
     def retire_content(self, digests: Collection[str], at: datetime) -> None:
         """Start the time for which contents that no index names any more are kept."""
         if digests:
-            self._connection.execute(update(shard_content).where(shard_content.c.sha256.in_(sorted(digests))).values(created_at=at))
+            self._connection.execute(_RETIRE, {"digests": sorted(digests), "created_at": at})
 
     def delete_shards(self, package_id: int, keys: Iterable[ShardKey]) -> None:
         """Remove the shards of a package in the channels *keys*."""

@@ -34,7 +34,7 @@ from carrel.hub.channels.pypi.maintenance import PROTOCOL
 from carrel.hub.channels.pypi.multipart import boundary_of
 from carrel.hub.channels.pypi.negotiation import Form, negotiate
 from carrel.hub.channels.pypi.repository import METADATA_SUFFIX
-from carrel.hub.files.ingest import IncomingFile, StoredFile
+from carrel.hub.files.ingest import IncomingFile
 from carrel.hub.files.service import UploadRequest
 from carrel.hub.web.endpoint import Reply, endpoint
 from carrel.hub.web.streaming import ReceivingHandler
@@ -164,7 +164,7 @@ class LegacyUploadHandler(ReceivingHandler):
                 await self._finish_refusal()
                 return None
 
-            def keep() -> tuple[UploadRequest, StoredFile]:
+            def keep() -> bool:
                 reader.feed(rest)
                 form = reader.finish()
                 request = UploadRequest(
@@ -177,16 +177,15 @@ class LegacyUploadHandler(ReceivingHandler):
                     sha256=form.fields.get("sha256_digest", "").lower() or None,
                 )
                 stored = incoming.finish(form.filename, request.kind, Hints(), size=None, sha256=request.sha256)
-                return request, stored
+                _, made = hub.pool.write_now(lambda uow: hub.files.register(uow, self.principal, request, stored))
+                return made
 
-            request, stored = await hub.pool.compute(keep)
-        finally:
-            self.release()
-        try:
-            _, made = await hub.pool.write(lambda uow: hub.files.register(uow, self.principal, request, stored))
+            made = await hub.pool.receive(keep)
         except FileExists as error:
             # The words and the status that clients know an existing file by.
             raise BadRequest(f"File already exists: {error.detail}", code=error.code, **error.fields) from error
+        finally:
+            self.release()
         return Reply(b"Uploaded.\n" if made else b"The same file exists already.\n", 200, {"Content-Type": "text/plain; charset=utf-8"})
 
     def release(self) -> None:

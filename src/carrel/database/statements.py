@@ -1,0 +1,35 @@
+"""Statements that are built once: building one takes longer than the database needs to run it."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+from sqlalchemy import Table
+from sqlalchemy.dialects import postgresql, sqlite
+
+
+@functools.cache
+def insert_new(dialect: str, table: Table, *conflict: str, returning: str | None = None) -> Any:
+    """Return the ``INSERT`` that leaves a row alone that is there already; values are given when it is executed.
+
+    Parameters
+    ----------
+    dialect : str
+        ``sqlite`` or ``postgresql``.
+    table : Table
+    *conflict : str
+        Columns of the constraint that may be broken; none means any.
+    returning : str, optional
+        Column of the new row to return.
+    """
+    statement: Any = sqlite.insert(table) if dialect == "sqlite" else postgresql.insert(table)
+    statement = statement.on_conflict_do_nothing(index_elements=list(conflict) or None)
+    return statement if returning is None else statement.returning(table.c[returning])
+
+
+@functools.cache
+def insert_or_update(dialect: str, table: Table, key: str, *columns: str) -> Any:
+    """Return the ``INSERT`` that replaces *columns* of the row that has the same *key*."""
+    statement: Any = sqlite.insert(table) if dialect == "sqlite" else postgresql.insert(table)
+    return statement.on_conflict_do_update(index_elements=[key], set_={name: statement.excluded[name] for name in columns})
