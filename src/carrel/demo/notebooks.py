@@ -28,6 +28,7 @@ def execute(path: Path, jupyter_data: Path) -> None:
     import nbformat
     from jupyter_client.kernelspec import KernelSpecManager
     from jupyter_client.manager import AsyncKernelManager
+    from jupyter_core.utils import run_sync
     from nbclient import NotebookClient
 
     notebook = nbformat.read(path, as_version=4)
@@ -36,6 +37,10 @@ def execute(path: Path, jupyter_data: Path) -> None:
     manager = AsyncKernelManager(kernel_name=name, kernel_spec_manager=specs)
     # nbclient names the folder by a resource, and the kernel inherits the rest of the environment.
     client = NotebookClient(notebook, km=manager, timeout=120, resources={"metadata": {"path": str(path.parent)}})
-    # Kernels warn on their standard error that they talk over TCP; what a cell writes there comes as a message, not this way.
-    client.execute(env={**os.environ, "IPYTHONDIR": str(jupyter_data / "ipython")}, stderr=subprocess.DEVNULL)
+    try:
+        # Kernels warn on their standard error that they talk over TCP; what a cell writes there comes as a message, not this way.
+        client.execute(env={**os.environ, "IPYTHONDIR": str(jupyter_data / "ipython")}, stderr=subprocess.DEVNULL)
+    finally:
+        # nbclient leaves a manager that it was given alone.
+        run_sync(manager.shutdown_kernel)(now=True)
     nbformat.write(notebook, path)
