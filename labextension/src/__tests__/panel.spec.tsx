@@ -226,6 +226,29 @@ describe('the panel', () => {
     expect(await violations()).toEqual([]);
   });
 
+  it('says only once that the hub does not answer', async () => {
+    await panel(server =>
+      server
+        .on('GET status', () => ({
+          ...STATUS,
+          hub: { ...STATUS.hub, reachable: false, error: 'No connection could be made.' }
+        }))
+        .on('GET search', () => ({
+          items: [],
+          sources: STATUS.sources.map(source => ({
+            id: source.id,
+            ok: false,
+            error: source.type === 'hub' ? 'No connection could be made.' : `${source.name} is slow.`,
+            took_ms: 1
+          })),
+          suggestion: null
+        }))
+    );
+    fireEvent.change(screen.getByTestId('carrel-search-input'), { target: { value: 'polars' } });
+    await waitFor(() => expect(screen.getByText('conda-forge is slow.')).toBeTruthy());
+    expect(document.body.textContent!.split('No connection could be made.')).toHaveLength(2);
+  });
+
   it('offers environments when no notebook is open', async () => {
     const server = new FakeServer();
     const all = carrel(server);

@@ -29,9 +29,11 @@ export function Channels(): JSX.Element {
               <span className="carrel-Row-name">{hub.sourceName(source.id)}</span>
               <span className="carrel-Badge">{typeLabel(source.type, trans)}</span>
               {bad && <span className="carrel-muted">{trans.__('not reachable')}</span>}
-              <span className="carrel-Sources-url" title={source.url}>
-                {source.url.replace(/^https?:\/\//, '')}
-              </span>
+              {address(source.url) !== hub.sourceName(source.id) && (
+                <span className="carrel-Sources-url" title={source.url}>
+                  {address(source.url)}
+                </span>
+              )}
             </li>
           );
         })}
@@ -53,6 +55,10 @@ export function Channels(): JSX.Element {
       </div>
     </Section>
   );
+}
+
+function address(url: string): string {
+  return url.replace(/^https?:\/\//, '').replace(/\/+$/, '');
 }
 
 function typeLabel(type: 'hub' | 'conda' | 'pypi', trans: ReturnType<typeof useTrans>): string {

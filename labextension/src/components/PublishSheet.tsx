@@ -114,6 +114,12 @@ function Destination({ model }: { model: PublishModel }): JSX.Element {
   const { defaults, namespaces } = model.check!;
   const { namespace, name } = model.form;
   const version = defaults.latest_version;
+  const organizations = namespaces.filter(item => item.kind === 'organization');
+  const option = (item: { name: string }) => (
+    <option key={item.name} value={item.name}>
+      {item.name}
+    </option>
+  );
   return (
     <div className="carrel-Field">
       <span className="carrel-Field-label" id="carrel-destination">
@@ -128,11 +134,10 @@ function Destination({ model }: { model: PublishModel }): JSX.Element {
             value={namespace}
             onChange={event => model.update({ namespace: event.target.value })}
           >
-            {namespaces.map(item => (
-              <option key={item.name} value={item.name}>
-                {item.kind === 'organization' ? trans.__('%1 (organization)', item.name) : item.name}
-              </option>
-            ))}
+            {namespaces.filter(item => item.kind !== 'organization').map(option)}
+            {organizations.length > 0 && (
+              <optgroup label={trans.__('Organizations')}>{organizations.map(option)}</optgroup>
+            )}
           </select>
           <span aria-hidden="true">/</span>
           <input
@@ -150,7 +155,7 @@ function Destination({ model }: { model: PublishModel }): JSX.Element {
             ? trans.__('Letters, digits, dots, dashes and underscores only.')
             : model.isUpdate && version
               ? trans.__('New version of what you published before (now v%1).', version)
-              : trans.__('New.')}
+              : trans.__('A new publication.')}
         </span>
       </div>
     </div>

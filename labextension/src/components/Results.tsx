@@ -19,7 +19,12 @@ export function Results(): JSX.Element | null {
   if (!search.query.trim()) {
     return null;
   }
-  const { items, failed } = search;
+  const { items } = search;
+  // That the hub does not answer stands above already.
+  const unreachable = hub.status?.hub.configured && !hub.status.hub.reachable;
+  const failed = search.failed.filter(
+    source => !unreachable || hub.sources.find(known => known.id === source.id)?.type !== 'hub'
+  );
   return (
     <Section
       title={trans.__('Results')}
@@ -41,7 +46,9 @@ export function Results(): JSX.Element | null {
       </div>
       {failed.map(source => (
         <p className="carrel-Empty" role="status" key={source.id}>
-          {trans.__('%1 did not answer: %2', hub.sourceName(source.id), source.error ?? '')}
+          {source.error?.includes(hub.sourceName(source.id))
+            ? source.error
+            : trans.__('%1 did not answer: %2', hub.sourceName(source.id), source.error ?? '')}
         </p>
       ))}
       {search.settled && items.length === 0 && !search.error && <NoResults />}
@@ -158,12 +165,9 @@ function NoResults(): JSX.Element {
   return (
     <div className="carrel-Empty" data-testid="carrel-no-results">
       <p>
-        {trans._n(
-          'No package “%2” on %1 source.',
-          'No package “%2” on %1 sources.',
-          search.answered.length,
-          search.query.trim()
-        )}
+        {search.sources.length > 0
+          ? trans.__('No package “%1” there.', search.query.trim())
+          : trans.__('No package “%1” was found.', search.query.trim())}
       </p>
       {suggestion && (
         <p>

@@ -1,10 +1,10 @@
-import { type RefObject, useEffect, useMemo, useRef } from 'react';
+import { type RefObject, useEffect, useMemo, useRef, useState } from 'react';
 import type { ReproduceModel } from '../models/reproduce';
 import type { IReproduced, IReview } from '../schemas';
 import { Button } from './Button';
 import { useCarrel, useModel, useTrans } from './context';
 import { SheetFrame } from './dialog';
-import { formatAgo, formatBytes } from './format';
+import { channelName, formatAgo, formatBytes } from './format';
 import { Notice } from './Notice';
 import { Progress } from './Progress';
 import { visibilityLabel } from './Shared';
@@ -182,7 +182,7 @@ function EnvironmentReview({
               checked={model.trusted}
               onChange={event => (model.trusted = event.target.checked)}
             />
-            <span>{trans.__('I trust these places')}</span>
+            <span>{trans._n('I trust this place', 'I trust these places', environment.new_channels.length)}</span>
           </label>
         </div>
       )}
@@ -194,7 +194,7 @@ function EnvironmentReview({
               <span>{item.name}</span>
               <span className="carrel-Row-version">{item.version}</span>
               <span className="carrel-muted">
-                {item.source === 'pypi' ? trans.__('pip') : channelName(item.channel)}
+                {item.source === 'pypi' ? trans.__('pip') : channelName(item.channel ?? '')}
               </span>
             </li>
           ))}
@@ -207,7 +207,9 @@ function EnvironmentReview({
 /** The notebook as the server rendered it; a sandboxed frame, so nothing in it can run or reach the page. */
 function Preview({ html }: { html: string }): JSX.Element {
   const trans = useTrans();
-  const themed = useMemo(() => themeStyle() + html, [html]);
+  const theme = useTheme();
+  // eslint-disable-next-line react-hooks/exhaustive-deps -- the style follows the theme
+  const themed = useMemo(() => themeStyle() + html, [html, theme]);
   return (
     <section aria-label={trans.__('Preview')}>
       <h2 className="carrel-Details-title">{trans.__('Preview')}</h2>
@@ -222,6 +224,17 @@ function Preview({ html }: { html: string }): JSX.Element {
   );
 }
 
+/** Name of JupyterLab's theme, also after it was switched. */
+function useTheme(): string | undefined {
+  const [theme, setTheme] = useState(document.body.dataset.jpThemeName);
+  useEffect(() => {
+    const observer = new MutationObserver(() => setTheme(document.body.dataset.jpThemeName));
+    observer.observe(document.body, { attributeFilter: ['data-jp-theme-name'] });
+    return () => observer.disconnect();
+  }, []);
+  return theme;
+}
+
 /** The theme's colours, which a sandboxed document cannot inherit. Colours the document sets itself win. */
 function themeStyle(): string {
   const style = getComputedStyle(document.body);
@@ -232,8 +245,4 @@ function themeStyle(): string {
     `font-family:${value('--jp-ui-font-family')};font-size:13px;line-height:1.5}` +
     `pre{overflow:auto}img{max-width:100%}h1{font-size:1.5em}</style>`
   );
-}
-
-function channelName(channel: string | null): string {
-  return channel?.replace(/\/+$/, '').split('/').slice(-1)[0] ?? '';
 }

@@ -45,7 +45,10 @@ export function Shared(): JSX.Element | null {
           />
         </div>
       </div>
-      {hub.sharedError && (
+      {hub.sharedError && !hub.status.hub.reachable && (
+        <p className="carrel-Empty">{trans.__('The hub does not answer.')}</p>
+      )}
+      {hub.sharedError && hub.status.hub.reachable && (
         <Notice kind="warning">
           {hub.sharedError}{' '}
           <button type="button" className="carrel-Link" onClick={() => void hub.loadShared()}>

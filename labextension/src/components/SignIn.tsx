@@ -19,6 +19,14 @@ export function SignIn(props: { text?: string }): JSX.Element | null {
   if (hub.status && !hub.status.hub.configured) {
     return <p className="carrel-muted">{trans.__('No hub is configured on this server.')}</p>;
   }
+  if (hub.status && !hub.status.hub.reachable) {
+    return (
+      <div className="carrel-SignIn">
+        <p className="carrel-muted">{trans.__('The hub does not answer. Signing in has to wait until it does.')}</p>
+        <Button onClick={() => void hub.load()}>{trans.__('Retry')}</Button>
+      </div>
+    );
+  }
   if (state === 'pending' && flow) {
     const safe = /^https?:\/\//.test(flow.verification_uri_complete);
     return (

@@ -1,4 +1,4 @@
-import type { ReactNode } from 'react';
+import { type ReactNode, useEffect } from 'react';
 import { CommandIDs } from '../commandids';
 import { environmentIcon } from '../icons';
 import { Button } from './Button';
@@ -69,7 +69,13 @@ export function EmptyState(): JSX.Element {
   const trans = useTrans();
   useModel(model);
   useModel(hub);
-  if (hub.missingServer || model.state === 'missing-server') {
+  const broken = hub.missingServer || model.state === 'missing-server';
+  useEffect(() => {
+    if (!broken) {
+      void model.loadKnown();
+    }
+  }, [broken, model]);
+  if (broken) {
     return (
       <Blank title={trans.__('No server side')} testid="carrel-missing-server">
         <p>{trans.__('This panel needs a Jupyter server with the “carrel” package installed and enabled.')}</p>
@@ -94,11 +100,13 @@ export function EmptyState(): JSX.Element {
                   onClick={() => model.choose(item)}
                 >
                   <environmentIcon.react tag="span" className="carrel-Row-icon" aria-hidden="true" />
-                  <span className="carrel-Row-name">{item.name}</span>
-                  <span className="carrel-muted">
-                    {[item.python_version && trans.__('Python %1', item.python_version), item.kind]
-                      .filter(Boolean)
-                      .join(' · ')}
+                  <span className="carrel-Choice-text">
+                    <span className="carrel-Row-name">{item.name}</span>
+                    <span className="carrel-muted">
+                      {[item.python_version && trans.__('Python %1', item.python_version), item.kind]
+                        .filter(Boolean)
+                        .join(' · ')}
+                    </span>
                   </span>
                 </button>
               </li>

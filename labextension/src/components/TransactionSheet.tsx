@@ -1,7 +1,7 @@
 import { useEffect, useRef } from 'react';
 import { useCarrel, useModel, useTrans } from './context';
 import { Button } from './Button';
-import { formatBytes } from './format';
+import { channelName, formatBytes } from './format';
 import type { IPlan, IPlannedPackage } from '../schemas';
 import type { IChange } from '../models/changes';
 import { Notice } from './Notice';
@@ -91,7 +91,7 @@ function PlanReview({ plan }: { plan: IPlan }): JSX.Element {
         </span>
       </div>
       <p className="carrel-Sheet-sizes">
-        {trans.__('%1 to download, %2 on disk', formatBytes(plan.download_bytes), formatBytes(plan.disk_bytes))}
+        {trans.__('%1 to download, about %2 on disk', formatBytes(plan.download_bytes), formatBytes(plan.disk_bytes))}
       </p>
       {plan.reasons.length > 0 && (
         <ul className="carrel-Sheet-reasons">
@@ -178,7 +178,9 @@ function Lines({ title, items, sign, told, sourceName }: ILinesProps): JSX.Eleme
               ? `${item.from_version} → ${item.to_version}`
               : (item.to_version ?? item.from_version)}
           </span>
-          <span className="carrel-Lines-source">{item.channel ?? sourceName(item.source)}</span>
+          <span className="carrel-Lines-source" title={item.channel ?? undefined}>
+            {item.channel ? channelName(item.channel) : sourceName(item.source)}
+          </span>
           {item.reason && !told.some(text => text.includes(item.reason!)) && (
             <span className="carrel-Lines-reason">{item.reason}</span>
           )}

@@ -17,7 +17,9 @@ export function formatBytes(bytes: number): string {
     unit: UNITS[unit],
     unitDisplay: unit === 0 ? 'long' : 'short',
     maximumFractionDigits: value < 10 && unit > 0 ? 1 : 0
-  }).format(value);
+  })
+    .format(value)
+    .replace(/ /g, '\u00a0');
 }
 
 export function formatNumber(value: number): string {
@@ -51,6 +53,11 @@ export function formatAgo(iso: string, now = Date.now()): string {
     }
   }
   return format.format(0, 'second');
+}
+
+/** The last part of a channel's address: `https://hub.example.org/conda/acme` is `acme`. */
+export function channelName(channel: string): string {
+  return channel.replace(/\/+$/, '').split('/').slice(-1)[0];
 }
 
 /** `34 / 84 MB` for bytes, `9 / 14` for anything else. */
