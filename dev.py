@@ -316,7 +316,9 @@ def whole_suite() -> tuple[int, str]:
     """Run pytest with its output shown as it comes; return the status and its closing line."""
     env = {"CARREL_REQUIRE_ALL": "1"} if IN_CI else {}
     color = ["--color=yes"] if sys.stdout.isatty() else []
-    process = start([PYTHON, "-m", "pytest", "--ignore=tests/benchmarks", *color], env=env)
+    # A file stays with one worker, because servers and browsers are started once per module.
+    workers = ["-n", str(min(4, os.cpu_count() or 1)), "--dist", "loadfile"]
+    process = start([PYTHON, "-m", "pytest", "--ignore=tests/benchmarks", *workers, *color], env=env)
     end = b""
     while process.stdout is not None and (chunk := os.read(process.stdout.fileno(), 65536)):
         sys.stdout.buffer.write(chunk)
