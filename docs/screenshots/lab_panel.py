@@ -154,8 +154,7 @@ def _plan(stage: Stage, running: Running) -> None:
     stage.panel("undone", (USUAL,))
     if stage.part("restart").is_visible():
         stage.part("restart").click()
-        page.get_by_role("button", name="Confirm Kernel Restart").or_(page.locator(".jp-Dialog .jp-mod-accept")).first.click()
-        stage.wait_for_kernel()
+        expect(stage.part("restart-bar")).to_be_hidden(timeout=SLOW)
 
 
 def _imports(stage: Stage, running: Running) -> None:
