@@ -23,7 +23,8 @@ from carrel.formats.parsing import dump_yaml, load_yaml, storable_json
 from carrel.testing.artifacts import build_conda, build_notebook, build_sdist, build_wheel
 
 names = st.from_regex(r"[a-z][a-z0-9]{0,8}(-[a-z0-9]{1,5})?", fullmatch=True)
-versions = st.from_regex(r"[0-9]{1,3}(\.[0-9]{1,3}){0,2}", fullmatch=True)
+# Without zeros in front: readers of pylock.toml normalise versions (PEP 440).
+versions = st.from_regex(r"(0|[1-9][0-9]{0,2})(\.(0|[1-9][0-9]{0,2})){0,2}", fullmatch=True)
 builds = st.from_regex(r"[a-z0-9]{1,6}(_[0-9])?", fullmatch=True)
 hexes = st.text("0123456789abcdef", min_size=64, max_size=64)
 lines = st.text(st.characters(exclude_categories=("Cs", "Cc")), max_size=40)
