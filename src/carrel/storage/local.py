@@ -43,7 +43,12 @@ class LocalBlobStore:
         self.root = root
         self._blobs = root / "blobs"
         self._uploads = root / "uploads"
-        self._blobs.mkdir(parents=True, exist_ok=True)
+        if not self._blobs.is_dir():
+            self._blobs.mkdir(parents=True, exist_ok=True)
+            # All folders of blobs at once: made one by one, each would cost its first upload one more fsync.
+            for number in range(256):
+                (self._blobs / f"{number:02x}").mkdir(exist_ok=True)
+            sync_folder(self._blobs)
         self._uploads.mkdir(exist_ok=True)
 
     def open_writer(self) -> BlobWriter:

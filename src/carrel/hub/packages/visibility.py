@@ -17,24 +17,29 @@ _FOR_MEMBERS = (Visibility.ORGANIZATION.value, Visibility.UNLISTED.value, Visibi
 
 def listed_packages(principal: Principal) -> ColumnElement[bool]:
     """Return the condition for lists, searches and indexes: public ones, and those of the caller's own namespaces."""
-    return _condition(principal, (Visibility.PUBLIC.value,))
+    return listed_for(principal.owned, principal.joined)
+
+
+def listed_for(owned: tuple[int, ...], joined: tuple[int, ...]) -> ColumnElement[bool]:
+    """Return :func:`listed_packages` of a caller who owns and joined these namespaces: what a statement can be kept by."""
+    return _condition(owned, joined, (Visibility.PUBLIC.value,))
 
 
 def reachable_packages(principal: Principal) -> ColumnElement[bool]:
     """Return the condition for access by name: as :func:`listed_packages`, and unlisted ones."""
-    return _condition(principal, (Visibility.PUBLIC.value, Visibility.UNLISTED.value))
+    return _condition(principal.owned, principal.joined, (Visibility.PUBLIC.value, Visibility.UNLISTED.value))
 
 
-def _condition(principal: Principal, for_everyone: tuple[str, ...]) -> ColumnElement[bool]:
+def _condition(owned: tuple[int, ...], joined: tuple[int, ...], for_everyone: tuple[str, ...]) -> ColumnElement[bool]:
     # A package with nothing published is a draft: it exists for members of its namespace only.
     everyone = and_(
         package.c.visibility == for_everyone[0] if len(for_everyone) == 1 else package.c.visibility.in_(for_everyone),
         package.c.latest_version.is_not(None),
     )
     alternatives: list[ColumnElement[bool]] = [everyone]
-    if owned := principal.owned:
+    if owned:
         alternatives.append(package.c.namespace_id.in_(owned))
-    if joined := principal.joined:
+    if joined:
         alternatives.append(and_(package.c.namespace_id.in_(joined), package.c.visibility.in_(_FOR_MEMBERS)))
     return or_(*alternatives)
 

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, bindparam, delete, select
+from sqlalchemy import Connection, Row, Select, and_, bindparam, delete, select
 
 from carrel.hub.accounts.principal import Principal
 from carrel.hub.channels.repository import upsert
 from carrel.hub.namespaces.models import namespace
 from carrel.hub.packages.models import file, import_name, package, release
-from carrel.hub.packages.visibility import listed_packages
+from carrel.hub.packages.visibility import listed_for, listed_packages
 from carrel.hub.search.facets import document_facets
 from carrel.hub.search.index import Document, SearchIndex
 from carrel.hub.search.models import search_document
@@ -46,6 +47,48 @@ _TEXTS = (
 )
 _MODULES = select(import_name.c.name).where(import_name.c.package_id == bindparam("package_id")).order_by(import_name.c.name)
 _DIGEST = select(search_document.c.digest).where(search_document.c.package_id == bindparam("package_id"))
+
+
+# Searching comes with every letter that is typed: its statements are built once, too.
+_NAMED = select(search_document.c.package_id).where(search_document.c.name_key == bindparam("text")).limit(bindparam("most"))
+_PROVIDING = select(import_name.c.package_id).where(import_name.c.name == bindparam("text")).limit(bindparam("most"))
+_PROVIDED = select(import_name).where(import_name.c.package_id.in_(bindparam("ids", expanding=True))).order_by(import_name.c.name)
+
+
+@functools.lru_cache(maxsize=256)
+def _prefixed(dialect: str) -> Select[Any]:
+    column = search_document.c.name_key
+    if dialect == "sqlite":
+        condition = and_(column >= bindparam("text"), column < bindparam("end"))
+    else:
+        condition = column.startswith(bindparam("text"), autoescape=False, escape="\\")
+    return select(search_document.c.package_id).where(condition).order_by(column).limit(bindparam("most"))
+
+
+@functools.lru_cache(maxsize=256)
+def _candidates(owned: tuple[int, ...], joined: tuple[int, ...], *, kinds: bool, one_namespace: bool) -> Select[Any]:
+    columns = [package.c.id, package.c.name_key, package.c.namespace_id, package.c.updated_at]
+    query = select(*columns, package.c.kinds) if kinds else select(*columns)  # a list: to read it costs more than the others
+    query = query.where(package.c.id.in_(bindparam("ids", expanding=True)), listed_for(owned, joined))
+    return query.where(package.c.namespace_id == bindparam("namespace_id")) if one_namespace else query
+
+
+@functools.lru_cache(maxsize=256)
+def _found(owned: tuple[int, ...], joined: tuple[int, ...]) -> Select[Any]:
+    return (
+        select(
+            package.c.id,
+            namespace.c.name.label("namespace"),
+            package.c.name,
+            package.c.kinds,
+            package.c.summary,
+            package.c.latest_version,
+            package.c.visibility,
+            package.c.updated_at,
+        )
+        .join(namespace, namespace.c.id == package.c.namespace_id)
+        .where(package.c.id.in_(bindparam("ids", expanding=True)), listed_for(owned, joined))
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,49 +170,39 @@ class SearchRepository:
 
     def exact(self, text: str, limit: int) -> list[int]:
         """Return packages whose name is *text*, or that provide the module *text*."""
-        named = select(search_document.c.package_id).where(search_document.c.name_key == text).limit(limit)
-        providing = select(import_name.c.package_id).where(import_name.c.name == text).limit(limit)
-        return [*self._connection.scalars(named), *self._connection.scalars(providing)]
+        given = {"text": text, "most": limit}
+        return [*self._connection.scalars(_NAMED, given), *self._connection.scalars(_PROVIDING, given)]
 
     def prefix(self, text: str, limit: int) -> list[int]:
         """Return packages whose name begins with *text*, in the order of names."""
-        column = search_document.c.name_key
-        if self._connection.dialect.name == "sqlite":
-            condition = and_(column >= text, column < text + "\U0010ffff")
+        dialect = self._connection.dialect.name
+        given = {"text": text, "most": limit}
+        if dialect == "sqlite":
+            given["end"] = text + "\U0010ffff"
         else:
-            condition = column.startswith(text, autoescape=True)
-        return list(self._connection.scalars(select(search_document.c.package_id).where(condition).order_by(column).limit(limit)))
+            given["text"] = text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+        return list(self._connection.scalars(_prefixed(dialect), given))
 
-    def candidates(self, principal: Principal, ids: Collection[int], namespace_id: int | None) -> list[Row[Any]]:
-        """Return what ranking needs of those of *ids* that *principal* may see listed: ``id name namespace_id kinds updated_at``."""
+    def candidates(
+        self, principal: Principal, ids: Collection[int], namespace_id: int | None, *, kinds: bool = False
+    ) -> Sequence[Row[Any]]:
+        """Return what ranking needs of those of *ids* that *principal* may see listed.
+
+        Rows have ``id name_key namespace_id updated_at``, and ``kinds`` where asked for.
+        """
         if not ids:
             return []
-        query = select(package.c.id, package.c.name, package.c.namespace_id, package.c.kinds, package.c.updated_at).where(
-            package.c.id.in_(sorted(ids)), listed_packages(principal)
-        )
+        query = _candidates(principal.owned, principal.joined, kinds=kinds, one_namespace=namespace_id is not None)
+        given: dict[str, Any] = {"ids": sorted(ids)}
         if namespace_id is not None:
-            query = query.where(package.c.namespace_id == namespace_id)
-        return list(self._connection.execute(query))
+            given["namespace_id"] = namespace_id
+        return self._connection.execute(query, given).all()
 
     def packages(self, principal: Principal, ids: Collection[int]) -> dict[int, FoundPackage]:
         """Return those of *ids* that *principal* may see listed."""
         if not ids:
             return {}
-        query = (
-            select(
-                package.c.id,
-                namespace.c.name.label("namespace"),
-                package.c.name,
-                package.c.kinds,
-                package.c.summary,
-                package.c.latest_version,
-                package.c.visibility,
-                package.c.updated_at,
-            )
-            .join(namespace, namespace.c.id == package.c.namespace_id)
-            .where(package.c.id.in_(sorted(ids)), listed_packages(principal))
-        )
-        rows = self._connection.execute(query).all()
+        rows = self._connection.execute(_found(principal.owned, principal.joined), {"ids": sorted(ids)}).all()
         names = self._import_names([row.id for row in rows])
         return {
             row.id: FoundPackage(
@@ -213,9 +246,6 @@ class SearchRepository:
     def _import_names(self, package_ids: Sequence[int]) -> dict[int, list[str]]:
         found: dict[int, list[str]] = {}
         if package_ids:
-            rows = self._connection.execute(
-                select(import_name).where(import_name.c.package_id.in_(sorted(package_ids))).order_by(import_name.c.name)
-            )
-            for row in rows:
+            for row in self._connection.execute(_PROVIDED, {"ids": sorted(package_ids)}):
                 found.setdefault(row.package_id, []).append(row.name)
         return found

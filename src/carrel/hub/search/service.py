@@ -124,13 +124,13 @@ class _Collector:
         """Add what is new and visible of *ids*: short names first, or what changed last."""
         fresh = [key for key in dict.fromkeys(ids) if key not in self._seen]
         self._seen.update(fresh)
-        rows = self._repository.candidates(self._principal, fresh, self._namespace_id)
+        rows = self._repository.candidates(self._principal, fresh, self._namespace_id, kinds=bool(self._kinds))
         if self._kinds:
             rows = [row for row in rows if self._kinds & set(row.kinds)]
         if by_name:
-            rows.sort(key=lambda row: (len(row.name), row.name.lower(), row.namespace_id))
+            rows = sorted(rows, key=lambda row: (len(row.name_key), row.name_key, row.namespace_id))
         else:
-            rows.sort(key=lambda row: (row.updated_at, row.id), reverse=True)
+            rows = sorted(rows, key=lambda row: (row.updated_at, row.id), reverse=True)
         self.found.extend((row.id, score) for row in rows)
 
     def page(self, offset: int, limit: int, started: float) -> SearchPage:

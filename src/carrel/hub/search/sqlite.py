@@ -69,7 +69,7 @@ class SqliteSearchIndex:
         return self._rows(_FIND_TEXT, match, limit)
 
     def _rows(self, statement: TextClause, match: str, limit: int) -> list[int]:
-        return list(self._connection.scalars(statement, {"match": match, "limit": limit}))
+        return list(self._connection.scalars(statement, {"match": match, "limit": limit}).all())
 
 
 def _name_statement(query: Query) -> TextClause:
