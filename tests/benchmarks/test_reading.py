@@ -97,13 +97,24 @@ def test_row_8(tmp_path: Path) -> None:
         _, _, etag = client.request("GET", "/pypi/alice/simple/tool/", None, json_type)
         assert client.request("GET", "/pypi/alice/simple/tool/", None, {**json_type, "If-None-Match": etag})[0] == 304
         anonymous = Client(hub.port)
-        for what, headers in (("", {}), (", 304", {"If-None-Match": etag})):
-            given = {**json_type, **headers}
-            used = [
-                cpu_per_request(hub.pid, lambda given=given: anonymous.request("GET", "/pypi/alice/simple/tool/", None, given), _REQUESTS)
-                for _ in range(REPEATS)
-            ]
-            report(8, f"CPU per GET of a project page{what}", median(used), "ms", bar=0.35, **told)
+        static = tmp_path / "static"
+        static.mkdir()
+        (static / "page").write_bytes(page[0])
+        with static_peer(static) as (port, pid):
+            peer = Client(port)
+            known = {"If-None-Match": peer.request("GET", "/page")[2]}
+            for what, headers, theirs in (("", {}, {}), (", 304", {"If-None-Match": etag}, known)):
+                given = {**json_type, **headers}
+                used, compared = [], []
+                for _ in range(REPEATS):
+                    compared.append(cpu_per_request(pid, lambda theirs=theirs: peer.request("GET", "/page", None, theirs), _REQUESTS))
+                    used.append(
+                        cpu_per_request(
+                            hub.pid, lambda given=given: anonymous.request("GET", "/pypi/alice/simple/tool/", None, given), _REQUESTS
+                        )
+                    )
+                beside = {"peer": "Tornado StaticFileHandler", "peer_value": median(compared)}
+                report(8, f"CPU per GET of a project page{what}", median(used), "ms", bar=0.35, **beside, **told)
 
 
 @pytest.mark.parametrize("size", [0, 50_000, *([1_000_000] if FULL else [])])
@@ -119,9 +130,10 @@ def test_row_15(tmp_path: Path, size: int) -> None:
             starts.append(timed(partial(_start, hub)) / 1000)
         told = {"test": f"{_HERE} -k row_15"}
         what = f"{size:,} packages"
-        report(15, f"start until the first answer, {what}", median(starts), "s", bar=1.5, **told)
+        bare, memory = bare_tornado(tmp_path)
+        report(15, f"start until the first answer, {what}", median(starts), "s", bar=1.5, peer="Tornado alone", peer_value=bare, **told)
         time.sleep(1)
-        report(15, f"memory idle, {what}", memory_mb(hub.pid), "MB", bar=100, **told)
+        report(15, f"memory idle, {what}", memory_mb(hub.pid), "MB", bar=100, peer="Tornado alone", peer_value=memory, **told)
         client = Client(hub.port)
         if size:
             client.get("/conda/alice/linux-64/repodata_shards.msgpack.zst")
@@ -129,6 +141,20 @@ def test_row_15(tmp_path: Path, size: int) -> None:
             client.get("/conda/alice/linux-64/repodata.json")
             bar = 200 if size <= 50_000 else 400
             report(15, f"memory at most, after all indexes were read, {what}", memory_mb(hub.pid, "VmHWM"), "MB", bar=bar, **told)
+
+
+def bare_tornado(folder: Path) -> tuple[float, float]:
+    """Return how long Tornado takes to start and answer (median, seconds), and its memory (MB)."""
+    (folder / "bare").mkdir()
+    (folder / "bare" / "page").write_bytes(b"here")
+    starts = []
+    for _ in range(5):
+        started = time.perf_counter()
+        with static_peer(folder / "bare") as (port, pid):
+            assert requests.get(f"http://127.0.0.1:{port}/page", timeout=30).ok
+            starts.append(time.perf_counter() - started)
+            memory = memory_mb(pid)
+    return median(starts), memory
 
 
 def _start(hub: HubProcess) -> None:

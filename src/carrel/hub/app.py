@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import importlib
 import json
 import logging
@@ -132,6 +133,8 @@ async def serve(hub: Hub, address: str, port: int, *, trust_proxy: bool) -> None
         asyncio.ensure_future(_repeat(FLUSH_SECONDS, hub.usage.flush)),
         asyncio.ensure_future(_repeat(SWEEP_SECONDS, lambda: _housekeeping(hub), at_once=hub.sweep.temporary)),
     ]
+    # What is in memory now stays as long as the process: no collection needs to look through it again.
+    gc.freeze()
     _announce(hub, _address_of(sockets[0], address))
     warm = asyncio.ensure_future(_warm_up())
     stopping = asyncio.Event()
