@@ -63,9 +63,7 @@ def test_cold_rendering_beside_nbconvert() -> None:
     node = nbformat.from_dict(document)
     exporter = nbconvert.HTMLExporter(sanitize_html=True)
     theirs = _median(lambda: exporter.from_notebook_node(node), 3)
-    print(
-        f"\nrow 13, cold: {ours * 1000:.0f} ms, nbconvert {theirs * 1000:.0f} ms, ratio {theirs / ours:.0f}; bar 150 ms | {_COMMAND}"
-    )
+    print(f"\nrow 13, cold: {ours * 1000:.0f} ms, nbconvert {theirs * 1000:.0f} ms, ratio {theirs / ours:.0f}; bar 150 ms | {_COMMAND}")
     assert theirs > 5 * ours
 
 

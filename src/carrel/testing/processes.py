@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
+import shutil
 import signal
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -22,6 +25,16 @@ def free_port() -> int:
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))
         return int(sock.getsockname()[1])
+
+
+@functools.cache
+def _ends_with_us() -> tuple[str, ...]:
+    """Return what to put before a command so that the kernel kills it with the thread that started it (Linux).
+
+    A run of tests that is killed cannot end its servers, and an abandoned one may keep a core busy for ever.
+    """
+    setpriv = shutil.which("setpriv")
+    return (setpriv, "--pdeathsig", "KILL") if setpriv and sys.platform == "linux" else ()
 
 
 class Process:
@@ -45,7 +58,7 @@ class Process:
         log_path.parent.mkdir(parents=True, exist_ok=True)
         self._output: IO[bytes] = log_path.open("ab")
         self._popen = subprocess.Popen(
-            self.command,
+            [*_ends_with_us(), *self.command],
             stdin=subprocess.DEVNULL,
             stdout=self._output,
             stderr=subprocess.STDOUT,
