@@ -71,9 +71,9 @@ def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
         yield server
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def rclone_s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
-    """The S3 server of rclone over a folder; no ranges, no conditional creation."""
+    """The S3 server of rclone over a folder; no ranges, no conditional creation. Of module scope: once used, it keeps a core busy."""
     from carrel.testing.object_store import find_rclone, rclone_server
 
     rclone = find_rclone()
