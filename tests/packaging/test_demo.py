@@ -42,6 +42,7 @@ def test_the_demonstration_runs_and_cleans_up_after_itself(tmp_path: Path) -> No
         assert demo.stop(signal.SIGCONT, timeout=60) == 0, demo.log
     finally:
         demo.kill()
-    assert not list(temporary.iterdir())
+    # node, which JupyterLab asks for its version, keeps a cache of its own
+    assert {path.name for path in temporary.iterdir()} <= {"node-compile-cache"}
     with pytest.raises(requests.ConnectionError):
         requests.get(hub[1], timeout=5)
