@@ -51,8 +51,9 @@ class LabPage:
             expect(prompts.nth(number)).to_have_text(re.compile(r"\[\d+\]:"), timeout=SLOW)
 
     def save(self) -> None:
-        """Save the notebook."""
+        """Save the notebook and wait until it is saved."""
         self.page.keyboard.press("Control+s")
+        expect(self.page.locator(".lm-TabBar-tab.jp-mod-current.jp-mod-dirty")).to_have_count(0, timeout=30_000)
 
     def search_and_install(self, query: str, name: str) -> None:
         """Search in the panel and install the package *name* among the results; the plan is agreed to when asked."""

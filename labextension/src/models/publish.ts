@@ -38,6 +38,8 @@ export function publication(panel: NotebookPanel): ICarrelMetadata | null {
   return value?.owner && value.name && value.version ? (value as ICarrelMetadata) : null;
 }
 
+const SAVE_MS = 3000;
+
 /** One publication of one notebook: check, decide, upload, write down where it went. */
 export class PublishModel extends Model {
   constructor(
@@ -134,7 +136,8 @@ export class PublishModel extends Model {
       const context = this.panel.context;
       await context.ready;
       if (context.model.dirty) {
-        await context.save();
+        // What is published is the live model, so a save that does not end (two at once may wait for each other) is not waited for.
+        await Promise.race([context.save(), new Promise(resolve => setTimeout(resolve, SAVE_MS))]);
       }
       this._environmentId = await this._environment();
       const check = await this._api.checkPublish(context.path, context.model.toJSON(), this._environmentId);
