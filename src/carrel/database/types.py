@@ -14,7 +14,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # SQLite gives a rowid alias, which is what makes a key automatic, only to INTEGER PRIMARY KEY.
 BigKey = BigInteger().with_variant(Integer, "sqlite")
 
-Json = JSON().with_variant(JSONB(), "postgresql")
+Json = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
 
 
 class UtcDateTime(TypeDecorator[datetime]):

@@ -6,10 +6,10 @@ index of a viewer is the set of shards of the packages they may see.
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, ForeignKey, Index, LargeBinary, String, Table
+from sqlalchemy import BigInteger, Column, ForeignKey, Index, LargeBinary, String, Table, Text
 
 from carrel.database.schema import metadata
-from carrel.database.types import BigKey, UtcDateTime
+from carrel.database.types import BigKey, Json, UtcDateTime
 
 shard = Table(
     "shard",
@@ -67,3 +67,40 @@ channel_change = Table(
 )
 Index("ix_channel_change_version", channel_change.c.namespace_id, channel_change.c.protocol, channel_change.c.version)
 Index("ix_channel_change_changed_at", channel_change.c.changed_at)
+
+# Names that an index once listed and lists no more (CEP 36 "removed").
+removed_record = Table(
+    "removed_record",
+    metadata,
+    Column("label_id", BigKey, ForeignKey("label.id", ondelete="CASCADE"), primary_key=True),
+    Column("subdir", String(32), primary_key=True),
+    Column("package_id", BigKey, ForeignKey("package.id", ondelete="CASCADE"), primary_key=True),
+    Column("filename", String(255), primary_key=True),
+    Column("removed_at", UtcDateTime, nullable=False),
+)
+Index("ix_removed_record_package_id", removed_record.c.package_id)
+
+# Changes to records that owners make without new files; for all labels of a namespace.
+hotfix = Table(
+    "hotfix",
+    metadata,
+    Column("namespace_id", BigKey, ForeignKey("namespace.id", ondelete="CASCADE"), primary_key=True),
+    Column("subdir", String(32), primary_key=True),
+    Column("instructions", Json, nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False),
+)
+
+# CEP 6
+notice = Table(
+    "notice",
+    metadata,
+    Column("id", String(36), primary_key=True),  # UUID
+    Column("namespace_id", BigKey, ForeignKey("namespace.id", ondelete="CASCADE"), nullable=False),
+    Column("status", String(16), nullable=False),  # draft, published, archived, deleted
+    Column("level", String(16), nullable=False),  # info, warning, critical
+    Column("message", Text, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False),
+    Column("expires_at", UtcDateTime),
+)
+Index("ix_notice_namespace_id", notice.c.namespace_id, notice.c.status)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Boolean, Column, ForeignKey, Index, String, Table, UniqueConstraint, false
+from sqlalchemy import Boolean, Column, ForeignKey, Index, Integer, String, Table, UniqueConstraint, false
 
 from carrel.database.schema import metadata
-from carrel.database.types import BigKey, UtcDateTime
+from carrel.database.types import BigKey, Json, UtcDateTime
 
 label = Table(
     "label",
@@ -15,6 +15,7 @@ label = Table(
     Column("name", String(128), nullable=False),
     Column("locked", Boolean, nullable=False, server_default=false()),
     Column("created_at", UtcDateTime, nullable=False),
+    Column("relations", Json),  # CEP 42: {"base"?: …, "overrides"?: …}, relative paths; null: none
     UniqueConstraint("namespace_id", "name"),
 )
 
@@ -25,3 +26,28 @@ file_label = Table(
     Column("label_id", BigKey, ForeignKey("label.id", ondelete="CASCADE"), primary_key=True),
 )
 Index("ix_file_label_label_id", file_label.c.label_id)
+
+# One copy, move or removal of labels, for one file or thousands: what it changed, so that it can be undone.
+label_change = Table(
+    "label_change",
+    metadata,
+    Column("id", BigKey, primary_key=True),
+    Column("namespace_id", BigKey, ForeignKey("namespace.id", ondelete="CASCADE"), nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+    Column("actor", String(64), nullable=False),
+    Column("action", String(32), nullable=False),  # copy, move, add, remove, undo
+    Column("summary", String(500), nullable=False),
+    Column("count", Integer, nullable=False),  # of files changed
+    Column("undone_at", UtcDateTime),
+)
+Index("ix_label_change_namespace_id", label_change.c.namespace_id, label_change.c.id)
+
+# The file may be gone by the time of an undo, so nothing refers to it.
+label_change_item = Table(
+    "label_change_item",
+    metadata,
+    Column("change_id", BigKey, ForeignKey("label_change.id", ondelete="CASCADE"), primary_key=True),
+    Column("file_id", BigKey, primary_key=True),
+    Column("label", String(128), primary_key=True),
+    Column("added", Boolean, nullable=False),  # false: taken off
+)

@@ -23,6 +23,10 @@ package = Table(
     Column("home_page", String(2000), nullable=False, server_default=""),
     Column("visibility", String(16), nullable=False),
     Column("latest_version", String(128)),  # null until a release is published
+    Column("status", String(16), nullable=False, server_default="active"),  # PEP 792: active, archived, quarantined, deprecated
+    Column("status_reason", String(500), nullable=False, server_default=""),
+    Column("tracks", Json),  # PEP 708: project URLs on other indexes
+    Column("alternate_locations", Json),  # PEP 708
     Column("created_at", UtcDateTime, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),
     UniqueConstraint("namespace_id", "name_key"),
@@ -78,6 +82,8 @@ file = Table(
     Column("uploaded_at", UtcDateTime, nullable=False),  # also CEP 47's indexed_timestamp
     Column("uploaded_by", BigKey, ForeignKey("user_account.id", ondelete="SET NULL")),
     Column("downloads", BigInteger, nullable=False, server_default="0"),
+    Column("yanked_at", UtcDateTime),  # PEP 592
+    Column("yanked_reason", String(1000), nullable=False, server_default=""),
     UniqueConstraint("namespace_id", "unique_key"),
 )
 Index("ix_file_release_id", file.c.release_id)
