@@ -36,10 +36,12 @@ class LabPage:
             self.page.locator('.jp-SideBar [data-id="carrel-panel"]').click()
         expect(self.part("panel")).to_be_visible()
 
-    def wait_for_kernel(self) -> None:
-        """Wait until the kernel of the notebook is idle."""
-        # The indicator of the toolbar says idle before there is a kernel; the status bar does not.
-        expect(self.page.locator("#jp-main-statusbar").get_by_text(re.compile(r"\| Idle"))).to_be_visible(timeout=SLOW)
+    def wait_for_kernel(self, name: str) -> None:
+        """Wait until the kernel whose display name holds *name* is idle and is that of the notebook in front."""
+        # The indicator of the toolbar says idle before there is a kernel; the status bar does not. It names the kernel because
+        # it tells of another notebook until the one that is being opened is in front.
+        idle = re.compile(rf"{re.escape(name)}.*\| Idle")
+        expect(self.page.locator("#jp-main-statusbar").get_by_text(idle)).to_be_visible(timeout=SLOW)
 
     def run_all(self) -> None:
         """Run all cells and wait until none waits for its turn."""

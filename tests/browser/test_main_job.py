@@ -160,7 +160,7 @@ def test_find_install_publish_read_and_reproduce(
     # The panel shows the environment of the notebook's kernel.
     author = open_lab(author_lab)
     author.open(f"{name}.ipynb")
-    author.wait_for_kernel()
+    author.wait_for_kernel(environment)
     author.show_panel()
     expect(author.part("environment-name")).to_contain_text(environment)
     expect(author.page.locator('[data-testid="carrel-installed-row"][data-name="ipykernel"]')).to_be_visible()
@@ -191,7 +191,7 @@ def test_find_install_publish_read_and_reproduce(
         reader.part("trust").check()
     reader.part("reproduce-submit").click()
     expect(reader.part("review-sheet")).to_be_hidden(timeout=SLOW)
-    reader.wait_for_kernel()
+    reader.wait_for_kernel(name)
     reader.run_all()
     reader.save()
     copy = next(reader_lab.root_dir.glob(f"**/{name}*.ipynb")).relative_to(reader_lab.root_dir)
