@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import threading
-import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from carrel.database.unit_of_work import UnitOfWork
 from carrel.hub.files import repository
-from carrel.hub.packages.changes import PackageChange
+from carrel.hub.remembered import Remembered
 
 _MAX_ENTRIES = 20_000
 SECONDS = 5.0
@@ -33,7 +30,7 @@ class Located:
 Address = tuple[str, str, str, str, str | None]
 
 
-class FileLookup:
+class FileLookup(Remembered[Address, Located]):
     """Finds files by address (namespace, package, version, filename, subdir).
 
     The visibility travels with the entry and is checked for every caller, so entries are shared by all callers. Changes
@@ -41,14 +38,7 @@ class FileLookup:
     """
 
     def __init__(self) -> None:
-        self._entries: dict[Address, tuple[tuple[Located, ...], float]] = {}
-        self._generation = 0
-        self._lock = threading.Lock()
-
-    def cached(self, address: Address) -> tuple[Located, ...] | None:
-        """Return what is remembered of *address*; touches no database."""
-        entry = self._entries.get(address)
-        return entry[0] if entry is not None and entry[1] >= time.monotonic() else None
+        super().__init__(SECONDS, _MAX_ENTRIES)
 
     def find(self, uow: UnitOfWork, address: Address) -> tuple[Located, ...]:
         """Look *address* up; what is not there is not remembered."""
@@ -67,26 +57,3 @@ class FileLookup:
             for row in repository.by_names(uow, *address)
         )
         return found
-
-    @property
-    def generation(self) -> int:
-        """Counts the changes: read before the unit of a lookup begins, given to :meth:`remember` after it."""
-        return self._generation
-
-    def remember(self, address: Address, found: tuple[Located, ...], generation: int) -> None:
-        """Keep the result of a lookup unless something changed since *generation*."""
-        with self._lock:
-            if found and generation == self._generation:
-                while len(self._entries) >= _MAX_ENTRIES:
-                    self._entries.pop(next(iter(self._entries)))
-                self._entries[address] = (found, time.monotonic() + SECONDS)
-
-    def forget(self) -> None:
-        """Forget everything."""
-        with self._lock:
-            self._generation += 1
-            self._entries.clear()
-
-    def files_changed(self, uow: UnitOfWork, changes: Sequence[PackageChange]) -> None:
-        """Forget after the commit (listener of package changes)."""
-        uow.after_commit(self.forget)

@@ -9,9 +9,9 @@ from typing import Any, TypeVar
 
 import click
 
-from carrel.cli.invocation import Invocation
+from carrel.cli.invocation import Command, Invocation, subcommand
 from carrel.cli.output import cancellable, columns, count, progress
-from carrel.cli.places import active_prefix, sources_for_change
+from carrel.cli.places import active_prefix, prefix_option, source_options, sources_for_change
 from carrel.core.units import format_bytes
 from carrel.environments import Change, Environment, Installed, Plan, PlannedPackage, apply, inspect, installed, plan
 
@@ -116,3 +116,35 @@ def plan_lines(made: Plan, *, done: bool = False) -> list[str]:
         amounts.append(f"{format_bytes(made.download_bytes)} to download")
     lines = [str(made.prefix), *(f"  {line}" for line in columns(rows)), f"  {', '.join(amounts)}"]
     return lines + [f"  {warning.message}" for warning in made.warnings]
+
+
+def command_on_names(text: str, change_of: Callable[[tuple[str, ...]], Change]) -> Command:
+    """Return a command that changes the packages it is given by name.
+
+    Parameters
+    ----------
+    text : str
+        What its help says.
+    change_of : callable
+        From the names to the change.
+    """
+
+    @subcommand(ANSWER)
+    @click.argument("names", nargs=-1, required=True, metavar="PACKAGE...")
+    @prefix_option
+    @plan_options
+    @source_options
+    def command(
+        invocation: Invocation,
+        names: tuple[str, ...],
+        prefix: Path | None,
+        yes: bool,
+        dry_run: bool,
+        channels: tuple[str, ...],
+        indexes: tuple[str, ...],
+    ) -> None:
+        environment, packages = target(prefix)
+        carry_out(invocation, environment, packages, change_of(names), channels, indexes, yes=yes, dry_run=dry_run)
+
+    command.help = text
+    return command
