@@ -44,6 +44,21 @@ def validate_namespace(name: str) -> str:
     return name
 
 
+def validate_collection(name: str) -> str:
+    """Return *name* if it may name a collection: the grammar of namespaces, no word is reserved.
+
+    Raises
+    ------
+    InvalidName
+    """
+    if not _NAMESPACE.match(name):
+        raise InvalidName(
+            f"{name[:80]!r} cannot be a collection: use 1–64 lowercase letters and digits, with single '-', '_' or '.' between them.",
+            field="name",
+        )
+    return name
+
+
 def validate_package(name: str) -> str:
     """Return *name* if it may name a package.
 

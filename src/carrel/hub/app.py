@@ -27,6 +27,7 @@ from carrel.hub.accounts.service import AccountService
 from carrel.hub.channels.conda.maintenance import CondaChannelListener
 from carrel.hub.channels.pypi.maintenance import PypiChannelListener
 from carrel.hub.channels.service import Channels
+from carrel.hub.collections.service import CollectionService
 from carrel.hub.context import Hub
 from carrel.hub.files.lookup import FileLookup
 from carrel.hub.files.service import FileService
@@ -88,6 +89,7 @@ def build_hub(settings: HubSettings, database: Database, blobs: BlobStore) -> Hu
         files=FileService(settings, blobs, packages, labels, upkeep, lookup),
         labels=labels,
         notebooks=notebooks,
+        collections=CollectionService(resolver.forget),
         search=SearchService(),
         channels=Channels(database, settings.data_dir / "indexes"),
         lookup=lookup,

@@ -13,6 +13,7 @@ from carrel.hub.accounts.passwords import AttemptLimiter, PasswordSignIn
 from carrel.hub.accounts.resolver import CredentialResolver
 from carrel.hub.accounts.service import AccountService
 from carrel.hub.channels.service import Channels
+from carrel.hub.collections.service import CollectionService
 from carrel.hub.files.lookup import FileLookup
 from carrel.hub.files.service import FileService
 from carrel.hub.files.small import SmallBlobs
@@ -46,7 +47,7 @@ class Hub:
     passwords : PasswordSignIn
     registrations : AttemptLimiter
         Brake on new accounts and device sign-ins per address.
-    accounts, devices, tokens, namespaces, packages, releases, files, labels, notebooks, search
+    accounts, devices, tokens, namespaces, packages, releases, files, labels, notebooks, collections, search
         Services, one per feature.
     channels : Channels
         Indexes that conda and PyPI clients read.
@@ -75,6 +76,7 @@ class Hub:
     files: FileService
     labels: LabelService
     notebooks: NotebookService
+    collections: CollectionService
     search: SearchService
     channels: Channels
     lookup: FileLookup

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from carrel.hub.accounts.handlers import DeviceCodeHandler, DeviceTokenHandler, UserHandler, UsersHandler
 from carrel.hub.channels.routes import ROUTES as CHANNELS
+from carrel.hub.collections.routes import ROUTES as COLLECTIONS
 from carrel.hub.files.handlers import ContentHandler, FileHandler, FileLabelsHandler, UploadHandler
 from carrel.hub.labels.handlers import LabelsHandler
 from carrel.hub.namespaces.handlers import MemberHandler, MembersHandler, NamespaceHandler, OrganizationsHandler
@@ -66,6 +67,6 @@ SEARCH = (
 # So that no unknown address of a protocol is taken for a page of a namespace.
 REST = (Route("/{area:(?:api|conda|pypi|cran|t)}{path:(?:/.*)?}", UnknownAddressHandler),)
 
-API_ROUTES: tuple[Route, ...] = (*SERVER, *ACCOUNTS, *NAMESPACES, *PACKAGES, *SEARCH)
+API_ROUTES: tuple[Route, ...] = (*SERVER, *ACCOUNTS, *NAMESPACES, *PACKAGES, *COLLECTIONS, *SEARCH)
 
 ROUTES: tuple[Route, ...] = (*API_ROUTES, *CHANNELS, *PAGES, *REST, *NAMESPACE_PAGES)

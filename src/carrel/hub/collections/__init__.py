@@ -1,1 +1,1 @@
-"""Collections: named sets of packages, notebooks and environments."""
+"""Collections: named, ordered sets of packages, notebooks and environments of any namespace."""
