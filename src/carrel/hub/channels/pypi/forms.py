@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from packaging.version import InvalidVersion, Version
 
 from carrel.core.errors import BadRequest, TooLarge
-from carrel.hub.channels.pypi.multipart import MultipartParser, PartBegins, PartData, PartEnds
+from carrel.hub.web.multipart import MultipartParser, PartBegins, PartData, PartEnds
 
 _MAX_FIELDS_BYTES = 4 * 1024 * 1024
 _MAX_FIELDS = 5_000

@@ -31,12 +31,12 @@ from carrel.hub.channels.handlers import ChannelHandler
 from carrel.hub.channels.pypi.forms import FormReader
 from carrel.hub.channels.pypi.indexes import PageRef, Pages
 from carrel.hub.channels.pypi.maintenance import PROTOCOL
-from carrel.hub.channels.pypi.multipart import boundary_of
 from carrel.hub.channels.pypi.negotiation import Form, negotiate
 from carrel.hub.channels.pypi.repository import METADATA_SUFFIX
 from carrel.hub.files.ingest import IncomingFile
 from carrel.hub.files.service import UploadRequest
 from carrel.hub.web.endpoint import Reply, endpoint
+from carrel.hub.web.multipart import boundary_of
 from carrel.hub.web.streaming import ReceivingHandler
 
 OCTETS = "application/octet-stream"

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
-from dataclasses import dataclass
+from collections.abc import Generator, Iterator, Mapping
+from dataclasses import dataclass, field
 from email.message import Message
 from enum import Enum, auto
 
@@ -15,10 +15,11 @@ _MAX_BOUNDARY = 200
 
 @dataclass(frozen=True, slots=True)
 class PartBegins:
-    """A part's headers were read; *filename* is None for a plain field."""
+    """A part's headers were read; *filename* is None for a plain field, names in *headers* are lowercase."""
 
     name: str
     filename: str | None
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,12 +147,12 @@ class MultipartParser:
 
 
 def _begin(block: str) -> PartBegins:
-    for line in block.split("\r\n"):
-        name, _, value = line.partition(":")
-        if name.strip().lower() == "content-disposition":
-            message = Message()
-            message["Content-Disposition"] = value.strip()
-            field = message.get_param("name", header="content-disposition")
-            if message.get_content_disposition() == "form-data" and isinstance(field, str):
-                return PartBegins(field, message.get_filename())
+    lines = (line.partition(":") for line in block.split("\r\n"))
+    headers = {name.strip().lower(): value.strip() for name, _, value in lines}
+    if "content-disposition" in headers:
+        message = Message()
+        message["Content-Disposition"] = headers["content-disposition"]
+        field_name = message.get_param("name", header="content-disposition")
+        if message.get_content_disposition() == "form-data" and isinstance(field_name, str):
+            return PartBegins(field_name, message.get_filename(), headers)
     raise BadRequest("A part of the body has no name.", code="invalid_body")

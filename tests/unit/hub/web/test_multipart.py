@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from carrel.core.errors import BadRequest, TooLarge
-from carrel.hub.channels.pypi.multipart import MultipartParser, PartBegins, PartData, PartEnds, boundary_of
+from carrel.hub.web.multipart import MultipartParser, PartBegins, PartData, PartEnds, boundary_of
 
 BOUNDARY = b"----b"
 HEADER = b'Content-Disposition: form-data; name="'
