@@ -64,6 +64,11 @@ function PlanReview({ plan }: { plan: IPlan }): JSX.Element {
   useEffect(() => apply.current?.focus(), []);
   const { added, changed, removed } = plan;
   const empty = added.length + changed.length + removed.length === 0;
+  const groups = [
+    [trans.__('Removed'), removed, '−'],
+    [trans.__('Changed'), changed, '↕'],
+    [trans.__('New'), added, '+']
+  ] as const;
   return (
     <div
       className="carrel-Sheet"
@@ -106,27 +111,16 @@ function PlanReview({ plan }: { plan: IPlan }): JSX.Element {
         </Notice>
       ))}
       <div className="carrel-Sheet-lines" tabIndex={0} role="group" aria-label={trans.__('Packages')}>
-        <Lines
-          title={trans.__('Removed')}
-          items={removed}
-          sign="−"
-          told={plan.reasons}
-          sourceName={id => hub.sourceName(id)}
-        />
-        <Lines
-          title={trans.__('Changed')}
-          items={changed}
-          sign="↕"
-          told={plan.reasons}
-          sourceName={id => hub.sourceName(id)}
-        />
-        <Lines
-          title={trans.__('New')}
-          items={added}
-          sign="+"
-          told={plan.reasons}
-          sourceName={id => hub.sourceName(id)}
-        />
+        {groups.map(([title, items, sign]) => (
+          <Lines
+            key={sign}
+            title={title}
+            items={items}
+            sign={sign}
+            told={plan.reasons}
+            sourceName={id => hub.sourceName(id)}
+          />
+        ))}
       </div>
       <div className="carrel-Sheet-buttons">
         <button

@@ -9,10 +9,8 @@ import type {
   OutputsChoice,
   Visibility
 } from '../schemas';
-import { JobFailed, type JobsModel } from './jobs';
-import { errorText, Model } from './model';
-
-export type PublishState = 'checking' | 'ready' | 'publishing' | 'done' | 'failed';
+import type { JobsModel } from './jobs';
+import { SheetModel } from './sheet';
 
 /** What the sheet asks for. */
 export interface IPublishForm {
@@ -41,18 +39,17 @@ export function publication(panel: NotebookPanel): ICarrelMetadata | null {
 const SAVE_MS = 3000;
 
 /** One publication of one notebook: check, decide, upload, write down where it went. */
-export class PublishModel extends Model {
+export class PublishModel extends SheetModel<'checking' | 'publishing'> {
   constructor(
     private readonly _api: CarrelApi,
-    private readonly _jobs: JobsModel,
+    jobs: JobsModel,
     readonly panel: NotebookPanel,
     private readonly _environment: () => Promise<string | null>,
     defaults: { visibility?: Visibility; outputs?: OutputsChoice } = {}
   ) {
-    super();
+    super(jobs, 'publishing', 'checking');
     this._defaults = defaults;
     this.form.outputs = defaults.outputs ?? 'keep';
-    _jobs.changed.connect(this.notify, this);
   }
 
   readonly form: IPublishForm = {
@@ -66,24 +63,12 @@ export class PublishModel extends Model {
     dataFiles: []
   };
 
-  get state(): PublishState {
-    return this._state;
-  }
-
   get check(): IPublishCheck | null {
     return this._check;
   }
 
-  get error(): string | null {
-    return this._error;
-  }
-
   get result(): IPublished | null {
     return this._result;
-  }
-
-  get jobId(): string | null {
-    return this._jobId;
   }
 
   /** True when the destination chosen is the one the notebook has already. */
@@ -131,7 +116,7 @@ export class PublishModel extends Model {
 
   /** Save the notebook and have the server look at it. */
   async prepare(): Promise<void> {
-    this._set('checking');
+    this.move('checking');
     try {
       const context = this.panel.context;
       await context.ready;
@@ -150,21 +135,19 @@ export class PublishModel extends Model {
         message: defaults.version_note ?? '',
         withEnvironment: check.environment !== null
       });
-      this._set('ready');
+      this.move('ready');
     } catch (error) {
-      this._fail(error);
+      this.fail(error);
     }
   }
 
   async publish(): Promise<IPublished | null> {
-    if (this._state === 'publishing' || this.blocked) {
+    if (this.state === 'publishing' || this.blocked) {
       return null;
     }
     const { withEnvironment, dataFiles, ...form } = this.form;
-    this._error = null;
-    this._set('publishing');
-    try {
-      const job = await this._api.publish({
+    const start = () =>
+      this._api.publish({
         ...form,
         path: this.panel.context.path,
         notebook: this.panel.context.model.toJSON(),
@@ -172,26 +155,10 @@ export class PublishModel extends Model {
         decisions: this._allDecisions(),
         data_files: dataFiles
       });
-      this._jobId = job.id;
-      const result = await this._jobs.follow(job);
+    return this.work(start, async result => {
       this._result = result;
       await this._remember(result.metadata);
-      this._set('done');
-      return result;
-    } catch (error) {
-      if (error instanceof JobFailed && error.cancelled) {
-        this._set('ready');
-      } else {
-        this._fail(error);
-      }
-      return null;
-    }
-  }
-
-  async cancel(): Promise<void> {
-    if (this._jobId && this._state === 'publishing') {
-      await this._jobs.cancel(this._jobId);
-    }
+    });
   }
 
   /** Take the version just published back, on the hub and in the notebook's metadata. */
@@ -200,11 +167,6 @@ export class PublishModel extends Model {
       await this._api.undoPublish(this._result);
       await this._remember(this._before);
     }
-  }
-
-  override dispose(): void {
-    this._jobs.changed.disconnect(this.notify, this);
-    super.dispose();
   }
 
   private async _remember(metadata: ICarrelMetadata | null): Promise<void> {
@@ -225,23 +187,10 @@ export class PublishModel extends Model {
     return Object.fromEntries((this._check?.findings ?? []).map(finding => [finding.id, this.decision(finding)]));
   }
 
-  private _fail(error: unknown): void {
-    this._error = errorText(error);
-    this._set('failed');
-  }
-
-  private _set(state: PublishState): void {
-    this._state = state;
-    this.notify();
-  }
-
   private readonly _defaults: { visibility?: Visibility; outputs?: OutputsChoice };
   private readonly _decisions: Record<string, FindingDecision> = {};
-  private _state: PublishState = 'checking';
   private _check: IPublishCheck | null = null;
   private _environmentId: string | null = null;
-  private _error: string | null = null;
   private _result: IPublished | null = null;
   private _before: ICarrelMetadata | null = null;
-  private _jobId: string | null = null;
 }

@@ -1,36 +1,21 @@
 import type { CarrelApi } from '../api';
 import type { IReproduced, IReview } from '../schemas';
-import { JobFailed, type JobsModel } from './jobs';
-import { errorText, Model } from './model';
-
-export type ReviewState = 'reading' | 'ready' | 'building' | 'done' | 'failed';
+import type { JobsModel } from './jobs';
+import { SheetModel } from './sheet';
 
 /** A shared notebook or environment looked at, then rebuilt. Nothing is installed before the user asks for it. */
-export class ReproduceModel extends Model {
+export class ReproduceModel extends SheetModel<'reading' | 'building'> {
   constructor(
     private readonly _api: CarrelApi,
-    private readonly _jobs: JobsModel,
+    jobs: JobsModel,
     readonly reference: string,
     private readonly _directory: string
   ) {
-    super();
-    _jobs.changed.connect(this.notify, this);
-  }
-
-  get state(): ReviewState {
-    return this._state;
+    super(jobs, 'building', 'reading');
   }
 
   get review(): IReview | null {
     return this._review;
-  }
-
-  get error(): string | null {
-    return this._error;
-  }
-
-  get jobId(): string | null {
-    return this._jobId;
   }
 
   /** True once the user agreed to channels this machine has not used before. */
@@ -49,61 +34,25 @@ export class ReproduceModel extends Model {
 
   /** Read what the hub has under the reference. */
   async load(): Promise<void> {
-    this._set('reading');
+    this.move('reading');
     try {
       this._review = await this._api.review(this.reference);
-      this._set('ready');
+      this.move('ready');
     } catch (error) {
-      this._error = errorText(error);
-      this._set('failed');
+      this.fail(error);
     }
   }
 
   async reproduce(): Promise<IReproduced | null> {
     const review = this._review;
-    if (!review || this._state === 'building' || (this.needsTrust && !this._trusted)) {
+    if (!review || this.state === 'building' || (this.needsTrust && !this._trusted)) {
       return null;
     }
-    this._error = null;
-    this._set('building');
-    try {
-      const exact = `${review.namespace}/${review.name}@${review.version}`;
-      const job = await this._api.reproduce(exact, this._directory, this._trusted);
-      this._jobId = job.id;
-      const result = await this._jobs.follow(job);
-      this._set('done');
-      return result;
-    } catch (error) {
-      if (error instanceof JobFailed && error.cancelled) {
-        this._set('ready');
-      } else {
-        this._error = errorText(error);
-        this._set('failed');
-      }
-      return null;
-    }
+    const exact = `${review.namespace}/${review.name}@${review.version}`;
+    return this.work(() => this._api.reproduce(exact, this._directory, this._trusted));
   }
 
-  async cancel(): Promise<void> {
-    if (this._jobId && this._state === 'building') {
-      await this._jobs.cancel(this._jobId);
-    }
-  }
-
-  override dispose(): void {
-    this._jobs.changed.disconnect(this.notify, this);
-    super.dispose();
-  }
-
-  private _set(state: ReviewState): void {
-    this._state = state;
-    this.notify();
-  }
-
-  private _state: ReviewState = 'reading';
   private _review: IReview | null = null;
-  private _error: string | null = null;
-  private _jobId: string | null = null;
   private _trusted = false;
 }
 
