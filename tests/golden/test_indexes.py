@@ -12,6 +12,7 @@ import zstandard
 
 from carrel.formats.conda import index as conda_index
 from carrel.formats.pypi import index as pypi_index
+from carrel.formats.pypi import project_api
 
 GOLDEN = Path(__file__).parent / "indexes"
 
@@ -47,8 +48,31 @@ FILES = [
         requires_python=">=3.9,<4",
         metadata_sha256="fedcba9876543210" * 4 if version == "1.0" else "",
         yanked="a <reason>" if version == "2.0" else False,
+        provenance="https://hub.example/pypi/alice/integrity/demo/1.0/demo-1.0-py3-none-any.whl/provenance" if version == "1.0" else "",
     )
     for version in ("1.0", "2.0")
+]
+
+PROJECT = pypi_index.Project("demo")
+TOLD = pypi_index.Project("demo", "archived", "moved to <there>", ("https://other.example/simple/demo/",), ("https://third.example/demo/",))
+DESCRIBED = [
+    project_api.DescribedFile(
+        filename=f"demo-{version}{ending}",
+        version=version,
+        url=f"https://hub.example/pypi/alice/files/{'0123456789abcdef' * 4}/demo-{version}{ending}",
+        sha256="0123456789abcdef" * 4,
+        md5="0123456789abcdef" * 2,
+        size=1234,
+        downloads=7,
+        upload_time=datetime(2026, 1, 2, 3, 4, 5, 6, tzinfo=UTC),
+        packagetype="bdist_wheel" if ending.endswith("whl") else "sdist",
+        python_version="py3" if ending.endswith("whl") else "source",
+        requires_python=">=3.9",
+        yanked="a <reason>" if version == "2.0" else False,
+        metadata={"name": "Demo", "summary": "Ünïcode", "requires_dist": ["other>=1"], "project_urls": {"Source": "https://a.example"}},
+    )
+    for version in ("1.0", "2.0")
+    for ending in (".tar.gz", "-py3-none-any.whl")
 ]
 
 
@@ -63,8 +87,13 @@ PRODUCTS = {
     "repodata_shards.msgpack": lambda: decompressed(
         conda_index.shard_index("noarch", {"demo": bytes(range(32))}, base_url="./", created_at=datetime(2026, 1, 2, tzinfo=UTC))
     ),
-    "project.json": lambda: pypi_index.project_json("demo", FILES),
-    "project.html": lambda: pypi_index.project_html("demo", FILES),
+    "project.json": lambda: pypi_index.project_json(PROJECT, FILES),
+    "project.html": lambda: pypi_index.project_html(PROJECT, FILES),
+    "project-told.json": lambda: pypi_index.project_json(TOLD, FILES[:1]),
+    "project-told.html": lambda: pypi_index.project_html(TOLD, FILES[:1]),
+    "project-api.json": lambda: project_api.project_description(
+        pypi_index.Project("demo"), DESCRIBED, "1.0", "# Demo", "https://hub.example/alice/demo", releases=True, serial=3
+    ),
     "root.json": lambda: pypi_index.root_json(["demo", "other"]),
     "root.html": lambda: pypi_index.root_html(["demo", "other"]),
 }

@@ -1,4 +1,8 @@
-"""The simple index that pip and uv read: PEP 503 (HTML), 691 (JSON), 592 (yanked), 658/714 (metadata), 700 (sizes, times)."""
+"""The simple index that pip and uv read (PEP 503, 691, 700).
+
+Beside names and addresses it tells what is yanked (592), of metadata (658, 714), of other indexes (708), of provenance (740)
+and of the state of a project (792).
+"""
 
 from __future__ import annotations
 
@@ -39,6 +43,8 @@ class ProjectFile:
         Digest of what ``<url>.metadata`` answers; empty when there is nothing.
     yanked : bool or str
         The reason, or True without one.
+    provenance : str
+        Absolute URL of the provenance object of its attestations; empty when there are none.
     """
 
     filename: str
@@ -50,23 +56,54 @@ class ProjectFile:
     requires_python: str = ""
     metadata_sha256: str = ""
     yanked: bool | str = False
+    provenance: str = ""
 
 
-def project_json(project: str, files: Sequence[ProjectFile]) -> bytes:
-    """Return the JSON page of *project* (its normalised name)."""
-    document = {
-        "meta": {"api-version": API_VERSION},
-        "name": project,
-        "project-status": {"status": "active"},
-        "versions": _versions(files),
-        "files": [_file_json(file) for file in files],
-    }
+@dataclass(frozen=True, slots=True)
+class Project:
+    """What a page says of a project beside its files.
+
+    Attributes
+    ----------
+    name : str
+        Normalised.
+    status, status_reason : str
+        ``active``, ``deprecated``, ``archived`` or ``quarantined`` (PEP 792).
+    tracks, alternate_locations : tuple of str
+        URLs of the project on other indexes (PEP 708): those it extends, and those that hold it as well.
+    """
+
+    name: str
+    status: str = "active"
+    status_reason: str = ""
+    tracks: tuple[str, ...] = ()
+    alternate_locations: tuple[str, ...] = ()
+
+
+def project_json(project: Project, files: Sequence[ProjectFile]) -> bytes:
+    """Return the JSON page of *project*."""
+    meta: dict[str, Any] = {"api-version": API_VERSION}
+    if project.tracks:
+        meta["tracks"] = list(project.tracks)
+    status = {"status": project.status}
+    if project.status_reason:
+        status["reason"] = project.status_reason
+    document: dict[str, Any] = {"meta": meta, "name": project.name, "project-status": status}
+    if project.alternate_locations:
+        document["alternate-locations"] = list(project.alternate_locations)
+    document["versions"] = sorted_versions(file.version for file in files)
+    document["files"] = [_file_json(file) for file in files]
     return _json(document)
 
 
-def project_html(project: str, files: Iterable[ProjectFile]) -> bytes:
+def project_html(project: Project, files: Iterable[ProjectFile]) -> bytes:
     """Return the HTML page of *project*."""
-    return _page(f"Links for {project}", [_anchor(file) for file in files])
+    meta = [("pypi:project-status", project.status)]
+    if project.status_reason:
+        meta.append(("pypi:project-status-reason", project.status_reason))
+    meta += [("pypi:tracks", url) for url in project.tracks]
+    meta += [("pypi:alternate-locations", url) for url in project.alternate_locations]
+    return _page(f"Links for {project.name}", [_anchor(file) for file in files], meta)
 
 
 def root_json(projects: Iterable[str]) -> bytes:
@@ -88,6 +125,7 @@ def _file_json(file: ProjectFile) -> dict[str, Any]:
     entry["yanked"] = file.yanked
     entry["size"] = file.size
     entry["upload-time"] = to_rfc3339(file.upload_time)
+    entry["provenance"] = file.provenance or None
     return entry
 
 
@@ -100,23 +138,25 @@ def _anchor(file: ProjectFile) -> str:
         attributes.append(f'data-dist-info-metadata="sha256={file.metadata_sha256}"')
     if file.yanked is not False:
         attributes.append(f'data-yanked="{escape(file.yanked) if isinstance(file.yanked, str) else ""}"')
+    if file.provenance:
+        attributes.append(f'data-provenance="{escape(file.provenance)}"')
     return f"<a {' '.join(attributes)}>{escape(file.filename)}</a><br>"
 
 
-def _page(title: str, lines: list[str]) -> bytes:
-    head = (
-        f'<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        f'<meta name="pypi:repository-version" content="{API_VERSION}">\n<title>{escape(title)}</title>\n</head>\n<body>\n'
-    )
+def _page(title: str, lines: list[str], meta: Sequence[tuple[str, str]] = ()) -> bytes:
+    told = "".join(f'<meta name="{name}" content="{escape(value)}">\n' for name, value in (("pypi:repository-version", API_VERSION), *meta))
+    head = f'<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n{told}<title>{escape(title)}</title>\n</head>\n<body>\n'
     return "".join([head, f"<h1>{escape(title)}</h1>\n", *(line + "\n" for line in lines), "</body>\n</html>\n"]).encode()
 
 
-def _versions(files: Iterable[ProjectFile]) -> list[str]:
-    return sorted({file.version for file in files}, key=_version_key)
+def sorted_versions(versions: Iterable[str]) -> list[str]:
+    """Return each of *versions* once, oldest first; what PEP 440 does not know comes before the rest."""
+    return sorted(set(versions), key=version_key)
 
 
 @lru_cache(maxsize=50_000)
-def _version_key(text: str) -> tuple[int, Version | str]:
+def version_key(text: str) -> tuple[int, Version | str]:
+    """Return what versions are ordered by."""
     try:
         return (1, Version(text))
     except InvalidVersion:

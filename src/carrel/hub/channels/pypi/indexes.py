@@ -127,7 +127,11 @@ def _project(repository: PypiChannelRepository, ref: PageRef) -> Pages | None:
         return None
     files = [item.file for item in listed]
     package_ids = frozenset(item.package_id for item in listed)
-    return Pages(_page(index.project_json(ref.project, files)), _page(index.project_html(ref.project, files)), package_ids)
+    return Pages(
+        _page(index.project_json(index.Project(ref.project), files)),
+        _page(index.project_html(index.Project(ref.project), files)),
+        package_ids,
+    )
 
 
 def _root(repository: PypiChannelRepository, ref: PageRef) -> Pages | None:
