@@ -27,6 +27,7 @@ class Namespace:
     display_name: str = ""
     description: str = ""
     default_visibility: str = ""
+    created_at: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,12 @@ class Token:
     prefix: str = ""
     scopes: tuple[str, ...] = ()
     expires_at: str | None = None
+    namespace: str | None = None
+    packages: tuple[str, ...] | None = None
+    labels: tuple[str, ...] | None = None
+    collection: str | None = None
+    created_at: str = ""
+    last_used_at: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +121,8 @@ class Package:
     created_at: str = ""
     updated_at: str = ""
     url: str = ""
+    status: str = ""
+    status_reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
