@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import errno
+import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import BinaryIO
 
 from carrel.core.clock import now
 from carrel.core.digests import Digests, Hasher, digest
@@ -95,7 +97,30 @@ class IncomingFile:
         with self._work():
             return self._finish(filename, kind, hints, size, sha256)
 
+    def keep(self, filename: str, *, size: int | None, sha256: str | None, md5: str | None = None) -> Digests:
+        """Check the bytes against what was announced and make them durable; :func:`read_kept` reads them later.
+
+        Raises
+        ------
+        BadRequest, DigestMismatch
+        """
+        with self._work():
+            digests, writer = self._arrived(filename, size, sha256)
+            if md5 is not None and digests.md5 != md5:
+                raise DigestMismatch("The bytes that arrived do not have the announced MD5. Send the file again.", filename=filename)
+            writer.commit(digests.sha256)
+            self._closed = True
+            return digests
+
     def _finish(self, filename: str, kind: str | None, hints: Hints, size: int | None, sha256: str | None) -> StoredFile:
+        digests, writer = self._arrived(filename, size, sha256)
+        with writer.reader() as source:
+            metadata = read(filename, source, kind, hints)
+        writer.commit(digests.sha256)
+        self._closed = True
+        return StoredFile(metadata, digests, _store_companions(self._blobs, metadata))
+
+    def _arrived(self, filename: str, size: int | None, sha256: str | None) -> tuple[Digests, BlobWriter]:
         digests = self._hasher.digests()
         if self._aborted:
             raise BadRequest("The upload was broken off. Send the file again.", code="incomplete_upload")
@@ -110,15 +135,7 @@ class IncomingFile:
                 expected=sha256,
                 found=digests.sha256,
             )
-        with self._writer.reader() as source:
-            metadata = read(filename, source, kind, hints)
-        self._writer.commit(digests.sha256)
-        self._closed = True
-        companions: dict[str, Digests] = {}
-        for suffix, data in metadata.companions.items():
-            companions[suffix] = digest(data)
-            store_bytes(self._blobs, data, companions[suffix].sha256)
-        return StoredFile(metadata, digests, companions)
+        return digests, self._writer
 
     def abort(self) -> None:
         """Discard what arrived; never waits. What is being worked on in another thread is discarded when that ends."""
@@ -142,6 +159,43 @@ class IncomingFile:
                     self._writer.abort()
             finally:
                 self._working.release()
+
+
+def read_kept(blobs: BlobStore, digests: Digests, filename: str, kind: str | None, hints: Hints) -> StoredFile:
+    """Read the metadata of bytes that are in the store (see :meth:`IncomingFile.keep`); *kind* None: as they look.
+
+    Raises
+    ------
+    BadRequest, InvalidFile, MetadataMismatch, TooLarge
+    NotFound
+        The bytes are gone.
+    """
+    with open_kept(blobs, digests.sha256) as source:
+        metadata = read(filename, source, kind, hints)
+    return StoredFile(metadata, digests, _store_companions(blobs, metadata))
+
+
+@contextmanager
+def open_kept(blobs: BlobStore, sha256: str) -> Iterator[BinaryIO]:
+    """Open bytes of the store as a seekable file."""
+    path = blobs.local_path(sha256)
+    if path is not None:
+        with path.open("rb") as source:
+            yield source
+        return
+    with tempfile.TemporaryFile() as copy:
+        for chunk in blobs.read(sha256):
+            copy.write(chunk)
+        copy.seek(0)
+        yield copy
+
+
+def _store_companions(blobs: BlobStore, metadata: FileMetadata) -> dict[str, Digests]:
+    companions: dict[str, Digests] = {}
+    for suffix, data in metadata.companions.items():
+        companions[suffix] = digest(data)
+        store_bytes(blobs, data, companions[suffix].sha256)
+    return companions
 
 
 def store_bytes(blobs: BlobStore, data: bytes, sha256: str) -> None:

@@ -172,12 +172,17 @@ class ApiHandler(HubHandler):
         super().set_default_headers()
         self.set_header("Cache-Control", "no-store")
 
+    def error_body(self, error: BaseException | None, status: int) -> tuple[str, bytes]:
+        """Return media type and body of the answer to *error*; other protocols have forms of their own."""
+        return PROBLEM_JSON, json.dumps(problem_of(error, status), ensure_ascii=False).encode()
+
     def write_error(self, status_code: int, **kwargs: Any) -> None:
         """Write the problem document of a failure."""
         error = kwargs["exc_info"][1] if "exc_info" in kwargs else None
         self.error_headers(error)
-        self.set_header("Content-Type", PROBLEM_JSON)
-        self.finish(json.dumps(problem_of(error, status_code), ensure_ascii=False))
+        media_type, body = self.error_body(error, status_code)
+        self.set_header("Content-Type", media_type)
+        self.finish(body)
 
 
 class UnknownAddressHandler(ApiHandler):

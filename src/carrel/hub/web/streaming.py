@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import re
 from collections.abc import Callable
 from http import HTTPStatus
@@ -14,7 +13,7 @@ from tornado.web import HTTPError, stream_request_body
 
 from carrel.core.errors import CarrelError, TooLarge
 from carrel.core.units import format_bytes
-from carrel.hub.web.errors import PROBLEM_JSON, problem_of, status_of
+from carrel.hub.web.errors import status_of
 from carrel.hub.web.handler import ApiHandler, HubHandler
 
 # Handed to a thread at once: large enough that the hop costs nothing, small enough that memory stays flat.
@@ -73,10 +72,10 @@ class ReceivingHandler(ApiHandler):
     async def _refuse(self, error: CarrelError | HTTPError) -> None:
         self._refused = True
         status = status_of(error)
-        body = json.dumps(problem_of(error, status), ensure_ascii=False).encode()
+        media_type, body = self.error_body(error, status)
         self.set_status(status)
         self.error_headers(error)
-        self.set_header("Content-Type", PROBLEM_JSON)
+        self.set_header("Content-Type", media_type)
         self.set_header("Content-Length", str(len(body)))
         if (self.announced_size or _DRAIN_BYTES) > BATCH_BYTES:
             self.set_header("Connection", "close")
