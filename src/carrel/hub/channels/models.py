@@ -19,9 +19,14 @@ shard = Table(
     Column("package_id", BigKey, ForeignKey("package.id", ondelete="CASCADE"), primary_key=True),
     Column("name", String(128), nullable=False),
     Column("sha256", String(64), nullable=False),  # of the compressed shard, a row of shard_content
+    Column("updated_at", UtcDateTime, nullable=False),
+    # Short columns first: to read past the long ones costs as much as to read them.
+    Column("revision", Json),  # CEP 48: [number of records, oldest, newest] under "v3"; null: none
+    Column("json_removed", LargeBinary),  # members of "removed"; null: none
+    Column("json_v3_conda", LargeBinary),  # members of "v3": {"conda"}
+    Column("json_v3_tar_bz2", LargeBinary),
     Column("json_conda", LargeBinary, nullable=False),  # members of "packages.conda", without the braces
     Column("json_tar_bz2", LargeBinary, nullable=False),  # members of "packages"
-    Column("updated_at", UtcDateTime, nullable=False),
 )
 Index("ix_shard_package_id", shard.c.package_id)
 # The order in which a whole channel index is written.

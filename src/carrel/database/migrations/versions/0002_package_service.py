@@ -14,6 +14,21 @@ depends_on = None
 BIG_KEY = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 JSON_VALUE = sa.JSON().with_variant(postgresql.JSONB(), "postgresql")
 
+_SHARD_COLUMNS = (
+    "label_id",
+    "subdir",
+    "package_id",
+    "name",
+    "sha256",
+    "updated_at",
+    "revision",
+    "json_removed",
+    "json_v3_conda",
+    "json_v3_tar_bz2",
+    "json_conda",
+    "json_tar_bz2",
+)
+
 
 def upgrade() -> None:
     """Add tables and columns."""
@@ -33,6 +48,8 @@ def upgrade() -> None:
         sa.Column("at", sa.BigInteger(), nullable=False),
         sa.Column("actor", sa.String(64), nullable=False),
         sa.Column("action", sa.String(32), nullable=False),
+        sa.Column("source", sa.String(128)),
+        sa.Column("target", sa.String(128)),
         sa.Column("summary", sa.String(500), nullable=False),
         sa.Column("count", sa.Integer(), nullable=False),
         sa.Column("undone_at", sa.BigInteger()),
@@ -177,17 +194,49 @@ def upgrade() -> None:
     op.add_column("token", sa.Column("rotated_at", sa.BigInteger()))
     op.add_column("token", sa.Column("flagged_at", sa.BigInteger()))
     op.add_column("token", sa.Column("flag_reason", sa.String(500), server_default="", nullable=False))
+    # On SQLite the short columns move before the long ones, which are read past otherwise.
+    anew = "always" if op.get_bind().dialect.name == "sqlite" else "never"
+    with op.batch_alter_table("shard", recreate=anew, partial_reordering=[_SHARD_COLUMNS]) as batch:
+        batch.add_column(sa.Column("revision", JSON_VALUE))
+        batch.add_column(sa.Column("json_removed", sa.LargeBinary()))
+        batch.add_column(sa.Column("json_v3_conda", sa.LargeBinary()))
+        batch.add_column(sa.Column("json_v3_tar_bz2", sa.LargeBinary()))
     # SQLite adds no constraint to a table that exists: there the table is written anew.
     with op.batch_alter_table("token") as batch:
         batch.add_column(sa.Column("collection_id", BIG_KEY))
         batch.create_foreign_key("fk_token_collection_id_collection", "collection", ["collection_id"], ["id"], ondelete="CASCADE")
+    op.create_table(
+        "staged_upload",
+        sa.Column("id", sa.String(32), nullable=False),
+        sa.Column("secret_sha256", sa.String(64), nullable=False),
+        sa.Column("user_id", BIG_KEY, nullable=False),
+        sa.Column("namespace_id", BIG_KEY, nullable=False),
+        sa.Column("package", sa.String(128), nullable=False),
+        sa.Column("version", sa.String(128), nullable=False),
+        sa.Column("basename", sa.String(300), nullable=False),
+        sa.Column("kind", sa.String(16), nullable=False),
+        sa.Column("labels", JSON_VALUE, nullable=False),
+        sa.Column("announced_sha256", sa.String(64)),
+        sa.Column("sha256", sa.String(64)),
+        sa.Column("md5", sa.String(32)),
+        sa.Column("size", sa.BigInteger()),
+        sa.Column("expires_at", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(["user_id"], ["user_account.id"], name="fk_staged_upload_user_id_user_account", ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(["namespace_id"], ["namespace.id"], name="fk_staged_upload_namespace_id_namespace", ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("id", name="pk_staged_upload"),
+    )
+    op.create_index("ix_staged_upload_expires_at", "staged_upload", ["expires_at"])
 
 
 def downgrade() -> None:
     """Remove them."""
+    op.drop_index("ix_staged_upload_expires_at", table_name="staged_upload")
+    op.drop_table("staged_upload")
     with op.batch_alter_table("token") as batch:
         batch.drop_constraint("fk_token_collection_id_collection", type_="foreignkey")
         batch.drop_column("collection_id")
+    for name in ("json_v3_tar_bz2", "json_v3_conda", "json_removed", "revision"):
+        op.drop_column("shard", name)
     op.drop_column("token", "flag_reason")
     op.drop_column("token", "flagged_at")
     op.drop_column("token", "rotated_at")
