@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import carrel.hub.accounts.models
+import carrel.hub.anaconda.models
 import carrel.hub.audit.models
 import carrel.hub.channels.models
 import carrel.hub.collections.models
