@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from carrel.hub.channels.collections import routes as collections
 from carrel.hub.channels.conda.handlers import (
     AbsentHandler,
     NoticesHandler,
@@ -60,4 +61,4 @@ def _pypi() -> Iterator[Route]:
         yield Route(root + "/", LegacyUploadHandler)
 
 
-ROUTES: tuple[Route, ...] = (*_conda(), *_pypi())
+ROUTES: tuple[Route, ...] = (*collections.CONDA, *_conda(), *collections.PYPI, *_pypi())

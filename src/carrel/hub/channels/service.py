@@ -9,6 +9,7 @@ from pathlib import Path
 
 from carrel.core.clock import now
 from carrel.database.engine import Database
+from carrel.hub.channels.collections.service import CollectionChannels
 from carrel.hub.channels.conda.repository import CondaChannelRepository
 from carrel.hub.channels.conda.service import CondaChannels
 from carrel.hub.channels.pypi.indexes import PypiIndexes
@@ -61,6 +62,7 @@ class Channels:
         self.versions = channel_versions(database)
         self.conda = CondaChannels(database, folder / "conda")
         self.pypi = PypiIndexes(database)
+        self.collections = CollectionChannels(database, folder / "collections")
 
     def sweep(self) -> int:
         """Remove shards and records of changes that nobody needs any more; return how many rows.
