@@ -1,4 +1,4 @@
-"""Who may see and change what: visibilities, roles."""
+"""Who may see and change what: visibilities, roles, permissions."""
 
 from __future__ import annotations
 
@@ -23,3 +23,34 @@ class Role(StrEnum):
 
     OWNER = "owner"
     MEMBER = "member"
+
+
+class Permission(StrEnum):
+    """What somebody may do with one package; each includes the ones before it.
+
+    ``read``: see and download it; ``write``: upload, publish, label and describe; ``admin``: also remove, change who sees it
+    and who works on it. Compared with ``<``, ``>=``, ``max`` … in this order.
+    """
+
+    READ = "read"
+    WRITE = "write"
+    ADMIN = "admin"
+
+    @property
+    def _rank(self) -> int:
+        return _RANKS[self.value]
+
+    def __lt__(self, other: object) -> bool:
+        return self._rank < other._rank if isinstance(other, Permission) else NotImplemented
+
+    def __le__(self, other: object) -> bool:
+        return self._rank <= other._rank if isinstance(other, Permission) else NotImplemented
+
+    def __gt__(self, other: object) -> bool:
+        return self._rank > other._rank if isinstance(other, Permission) else NotImplemented
+
+    def __ge__(self, other: object) -> bool:
+        return self._rank >= other._rank if isinstance(other, Permission) else NotImplemented
+
+
+_RANKS = {permission.value: rank for rank, permission in enumerate(Permission)}

@@ -8,11 +8,11 @@ from datetime import timedelta
 
 from carrel.core.clock import now
 from carrel.core.errors import BadRequest, Conflict, Forbidden, NotFound
-from carrel.core.scopes import ALL_SCOPES
 from carrel.core.tokens import hash_token
 from carrel.database.unit_of_work import UnitOfWork
 from carrel.hub.accounts import repository
 from carrel.hub.accounts.principal import Principal, Via
+from carrel.hub.accounts.resolver import load_principal
 from carrel.hub.audit.repository import record
 from carrel.hub.settings import HubSettings
 from carrel.hub.tokens.service import NewToken, TokenService
@@ -90,8 +90,8 @@ class DeviceService:
             owner = repository.user_by_id(uow, grant.user_id)
             if owner is None:
                 return BadRequest("The account is gone.", code="access_denied")
-            principal = Principal(owner.id, owner.name, ALL_SCOPES, repository.memberships(uow, owner.id), via=Via.SESSION)
-            return self._tokens.create(uow, principal, name=grant.client_name, scopes=ALL_SCOPES)
+            principal = load_principal(uow, owner.id, owner.name, Via.SESSION)
+            return self._tokens.create(uow, principal, name=grant.client_name, scopes=None)
         too_soon = grant.last_polled_at is not None and moment - grant.last_polled_at < timedelta(
             seconds=self._settings.device_interval - 0.5
         )

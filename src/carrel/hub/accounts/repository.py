@@ -5,12 +5,16 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, Select, delete, insert, select, update
+from sqlalchemy import Row, Select, bindparam, delete, insert, literal, select, union_all, update
 
-from carrel.core.access import Role
+from carrel.core.access import Permission, Role
 from carrel.database.unit_of_work import UnitOfWork
 from carrel.hub.accounts.models import device_grant, session, user
+from carrel.hub.accounts.principal import Rights
+from carrel.hub.collections.models import collection_item
+from carrel.hub.groups.models import collaborator, group, group_member, group_package
 from carrel.hub.namespaces.models import membership, namespace
+from carrel.hub.packages.models import package
 from carrel.hub.tokens.models import token
 
 
@@ -56,6 +60,45 @@ def memberships(uow: UnitOfWork, user_id: int) -> dict[int, Role]:
     return {row.namespace_id: Role(row.role) for row in uow.connection.execute(query)}
 
 
+# One statement for roles and permissions: a caller who was given nothing costs no more than before.
+_NO_PACKAGE = literal(0)
+_RIGHTS = union_all(
+    select(membership.c.namespace_id, _NO_PACKAGE.label("package_id"), membership.c.role.label("given")).where(
+        membership.c.user_id == bindparam("user_id")
+    ),
+    select(package.c.namespace_id, package.c.id, group.c.permission)
+    .select_from(group_member)
+    .join(group, group.c.id == group_member.c.group_id)
+    .join(group_package, group_package.c.group_id == group.c.id)
+    .join(package, package.c.id == group_package.c.package_id)
+    .where(group_member.c.user_id == bindparam("user_id")),
+    select(package.c.namespace_id, package.c.id, collaborator.c.permission)
+    .select_from(collaborator)
+    .join(package, package.c.id == collaborator.c.package_id)
+    .where(collaborator.c.user_id == bindparam("user_id")),
+)
+
+
+def rights(uow: UnitOfWork, user_id: int) -> Rights:
+    """Return a user's roles, and the permissions that groups and collaborations give; the highest counts."""
+    roles: dict[int, Role] = {}
+    grants: dict[int, Permission] = {}
+    granted: dict[int, set[int]] = {}
+    for namespace_id, package_id, given in uow.connection.execute(_RIGHTS, {"user_id": user_id}):
+        if not package_id:
+            roles[namespace_id] = Role(given)
+            continue
+        permission = Permission(given)
+        grants[package_id] = max(permission, grants.get(package_id, permission))
+        granted.setdefault(namespace_id, set()).add(package_id)
+    return Rights(roles, grants, {key: frozenset(packages) for key, packages in granted.items()})
+
+
+def collection_packages(uow: UnitOfWork, collection_id: int) -> frozenset[int]:
+    """Return the packages of a collection."""
+    return frozenset(uow.connection.scalars(select(collection_item.c.package_id).where(collection_item.c.collection_id == collection_id)))
+
+
 def user_namespaces(uow: UnitOfWork, user_id: int) -> list[Row[Any]]:
     """Return ``id, name, kind, display_name, role`` of the namespaces of a user, their own first."""
     query: Select[Any] = (
@@ -78,6 +121,9 @@ def token_user(uow: UnitOfWork, sha256: str, moment: datetime) -> Row[Any] | Non
             token.c.scopes,
             token.c.namespace_id,
             token.c.expires_at,
+            token.c.package_limit,
+            token.c.label_limit,
+            token.c.collection_id,
         )
         .join(user, user.c.id == token.c.user_id)
         .join(namespace, namespace.c.id == user.c.namespace_id)

@@ -5,15 +5,18 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
 
-from carrel.core.access import Role
+from sqlalchemy import Row
+
 from carrel.core.clock import now
-from carrel.core.scopes import ALL_SCOPES, Scope
+from carrel.core.scopes import ALL_SCOPES, Scope, expand, parse
 from carrel.core.tokens import hash_token
 from carrel.database.engine import Database
 from carrel.database.unit_of_work import UnitOfWork
 from carrel.hub.accounts import repository
-from carrel.hub.accounts.principal import Principal, Via
+from carrel.hub.accounts.principal import NO_LIMITS, Limits, Principal, Via
 
 _MAX_ENTRIES = 10_000
 
@@ -78,33 +81,47 @@ class CredentialResolver:
 
 def load_principal(uow: UnitOfWork, user_id: int, user_name: str, via: Via) -> Principal:
     """Return the principal of a user who proved who they are, with every scope (passwords: only to make tokens)."""
-    scopes = frozenset({Scope.ACCOUNT_READ, Scope.ACCOUNT_WRITE}) if via is Via.PASSWORD else ALL_SCOPES
-    return Principal(user_id, user_name, scopes, repository.memberships(uow, user_id), via=via)
+    scopes = expand((Scope.ACCOUNT_WRITE,)) if via is Via.PASSWORD else ALL_SCOPES
+    given = repository.rights(uow, user_id)
+    return Principal(user_id, user_name, scopes, given.memberships, via=via, grants=given.grants, granted=given.granted)
 
 
 def _session_principal(uow: UnitOfWork, digest: str) -> Principal | None:
     row = repository.session_user(uow, digest, now())
     if row is None:
         return None
-    return Principal(row.id, row.name, ALL_SCOPES, repository.memberships(uow, row.id), expires_at=row.expires_at, via=Via.SESSION)
+    return replace(load_principal(uow, row.id, row.name, Via.SESSION), expires_at=row.expires_at)
 
 
 def _token_principal(uow: UnitOfWork, digest: str) -> Principal | None:
     row = repository.token_user(uow, digest, now())
     if row is None:
         return None
-    memberships: dict[int, Role] = repository.memberships(uow, row.id)
+    given = repository.rights(uow, row.id)
     if row.namespace_id is not None:
-        memberships = {key: role for key, role in memberships.items() if key == row.namespace_id}
-    known = {scope.value: scope for scope in Scope}
+        given = given.within(row.namespace_id)
     return Principal(
         row.id,
         row.name,
-        frozenset(known[text] for text in row.scopes if text in known),
-        memberships,
+        parse(row.scopes),
+        given.memberships,
         namespace_limit=row.namespace_id,
         token_id=row.token_id,
         token_prefix=row.prefix,
         expires_at=row.expires_at,
         via=Via.TOKEN,
+        grants=given.grants,
+        granted=given.granted,
+        limits=_limits(uow, row),
+    )
+
+
+def _limits(uow: UnitOfWork, row: Row[Any]) -> Limits:
+    if row.package_limit is None and row.label_limit is None and row.collection_id is None:
+        return NO_LIMITS
+    return Limits(
+        None if row.package_limit is None else frozenset(row.package_limit),
+        None if row.label_limit is None else frozenset(row.label_limit),
+        row.collection_id,
+        None if row.collection_id is None else repository.collection_packages(uow, row.collection_id),
     )

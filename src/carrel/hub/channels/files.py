@@ -12,6 +12,7 @@ from carrel.hub.files import repository
 from carrel.hub.files.lookup import Address, Located
 from carrel.hub.namespaces.models import namespace
 from carrel.hub.packages.models import blob, companion
+from carrel.hub.packages.visibility import Standing
 
 
 def conda_address(namespace_name: str, subdir: str, filename: str) -> Address:
@@ -54,10 +55,8 @@ def _by_key(uow: UnitOfWork, namespace_name: str, unique_key: str) -> Row[Any] |
 def _located(row: Any, sha256: str, size: int) -> Located:
     return Located(
         row.id,
-        row.namespace_id,
-        row.visibility,
+        Standing.of(row),
         row.state == "published",
-        row.latest_version is not None,
         row.kind,
         row.filename,
         sha256,

@@ -8,7 +8,7 @@ from tornado.iostream import StreamClosedError
 
 from carrel.core.errors import NotFound
 from carrel.database.unit_of_work import UnitOfWork
-from carrel.hub.channels.audience import Audience, audience_of
+from carrel.hub.channels.audience import Audience, audience_for
 from carrel.hub.channels.service import Channels
 from carrel.hub.files.lookup import Address, Located
 from carrel.hub.packages.visibility import is_shared
@@ -58,7 +58,7 @@ class ChannelHandler(ApiHandler):
 
     def audience(self, namespace_id: int) -> Audience:
         """Return which view of the namespace the caller has."""
-        return audience_of(self.principal.role_in(namespace_id))
+        return audience_for(self.principal, namespace_id)
 
     def fresh(self, etag: str, *, seconds: int = INDEX_SECONDS, immutable: bool = False) -> bool:
         """Set validators and lifetime, and whether the caller has this very content: then 304 is all that is sent.

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from carrel.database.unit_of_work import UnitOfWork
+from carrel.hub.accounts.principal import Principal
 from carrel.hub.files import repository
+from carrel.hub.packages.visibility import Standing, may_reach, sees_drafts
 from carrel.hub.remembered import Remembered
 
 _MAX_ENTRIES = 20_000
@@ -17,14 +19,21 @@ class Located:
     """A file as downloads need it: what authorises it, and its bytes."""
 
     id: int
-    namespace_id: int
-    visibility: str
+    package: Standing
     published: bool
-    package_published: bool
     kind: str
     filename: str
     sha256: str
     size: int
+
+    @property
+    def visibility(self) -> str:
+        """Of the package."""
+        return self.package.visibility
+
+    def is_open_to(self, principal: Principal) -> bool:
+        """Whether *principal* may download it; a token's labels are looked at by :meth:`FileLookup.of`."""
+        return may_reach(principal, self.package) and (self.published or sees_drafts(principal, self.package))
 
 
 Address = tuple[str, str, str, str, str | None]
@@ -45,10 +54,8 @@ class FileLookup(Remembered[Address, Located]):
         found = tuple(
             Located(
                 row.id,
-                row.namespace_id,
-                row.visibility,
+                Standing.of(row),
                 row.state == "published",
-                row.latest_version is not None,
                 row.kind,
                 row.filename,
                 row.sha256,

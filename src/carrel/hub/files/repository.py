@@ -19,7 +19,8 @@ from carrel.hub.packages.views import FileView
 _uploader = namespace.alias("uploader")
 
 
-def _files() -> Select[Any]:
+def select_files() -> Select[Any]:
+    """Return the query that :func:`to_view` reads, over ``file``, ``release``, ``package``, ``namespace`` and ``blob``."""
     return (
         select(
             file.c.id,
@@ -28,6 +29,7 @@ def _files() -> Select[Any]:
             file.c.namespace_id,
             namespace.c.name.label("namespace"),
             package.c.name.label("package"),
+            package.c.name_key,
             package.c.visibility,
             package.c.latest_version,
             release.c.version,
@@ -43,6 +45,8 @@ def _files() -> Select[Any]:
             file.c.uploaded_at,
             _uploader.c.name.label("uploaded_by"),
             file.c.downloads,
+            file.c.yanked_at,
+            file.c.yanked_reason,
         )
         .join(release, release.c.id == file.c.release_id)
         .join(package, package.c.id == file.c.package_id)
@@ -54,8 +58,8 @@ def _files() -> Select[Any]:
 
 
 # Statements of the upload path are built once: building them takes longer than running them.
-_BY_ID = _files().where(file.c.id == bindparam("file_id"))
-_BY_KEY = _files().where(file.c.namespace_id == bindparam("namespace_id"), file.c.unique_key == bindparam("unique_key"))
+_BY_ID = select_files().where(file.c.id == bindparam("file_id"))
+_BY_KEY = select_files().where(file.c.namespace_id == bindparam("namespace_id"), file.c.unique_key == bindparam("unique_key"))
 _ADD_COMPANION = insert(companion)
 _ADD_PROPERTY = insert(property_)
 _LABELS = (
@@ -85,6 +89,8 @@ def to_view(row: Row[Any], labels: Mapping[int, tuple[str, ...]]) -> FileView:
         row.uploaded_at,
         row.uploaded_by or "",
         row.downloads,
+        row.yanked_at,
+        row.yanked_reason,
     )
 
 
@@ -92,7 +98,7 @@ def views_of_releases(uow: UnitOfWork, release_ids: Collection[int]) -> dict[int
     """Return the files of some releases by release id, by subdir and name."""
     found: dict[int, list[FileView]] = {release_id: [] for release_id in release_ids}
     if release_ids:
-        query = _files().where(file.c.release_id.in_(release_ids)).order_by(file.c.subdir, file.c.filename)
+        query = select_files().where(file.c.release_id.in_(release_ids)).order_by(file.c.subdir, file.c.filename)
         rows = list(uow.connection.execute(query))
         labels = labels_of(uow, [row.id for row in rows])
         for row in rows:
@@ -118,7 +124,7 @@ def labels_of(uow: UnitOfWork, file_ids: Collection[int]) -> dict[int, tuple[str
 
 def in_release(uow: UnitOfWork, release_id: int, filename: str, subdir: str | None) -> list[Row[Any]]:
     """Return the files of a release with that name: several when it exists in several subdirs and *subdir* is None."""
-    query = _files().where(file.c.release_id == release_id, file.c.filename == filename)
+    query = select_files().where(file.c.release_id == release_id, file.c.filename == filename)
     if subdir is not None:
         query = query.where(file.c.subdir == subdir)
     return list(uow.connection.execute(query.limit(2)))
@@ -126,7 +132,9 @@ def in_release(uow: UnitOfWork, release_id: int, filename: str, subdir: str | No
 
 def by_names(uow: UnitOfWork, namespace_name: str, package_name: str, version: str, filename: str, subdir: str | None) -> list[Row[Any]]:
     """Return files by the names in their address, whoever asks: the caller applies ``may_reach`` to each row."""
-    query = _files().where(namespace.c.name == namespace_name, package.c.name_key == package_name.lower(), file.c.filename == filename)
+    query = select_files().where(
+        namespace.c.name == namespace_name, package.c.name_key == package_name.lower(), file.c.filename == filename
+    )
     query = query.where(release.c.version == (package.c.latest_version if version == "latest" else version))
     if subdir is not None:
         query = query.where(file.c.subdir == subdir)

@@ -40,7 +40,6 @@ from carrel.hub.packages.changes import Reason
 from carrel.hub.packages.service import PackageService, check_visibility, find_package
 from carrel.hub.packages.upkeep import PackageUpkeep
 from carrel.hub.packages.views import FileView
-from carrel.hub.packages.visibility import may_reach
 from carrel.hub.releases import repository as releases
 from carrel.hub.releases.service import find_release
 from carrel.hub.settings import HubSettings
@@ -267,7 +266,7 @@ class FileService:
         ------
         NotFound, Conflict
         """
-        visible = [item for item in found if _may_download(principal, item)]
+        visible = [item for item in found if item.is_open_to(principal)]
         if len(visible) > 1:
             raise _ambiguous(filename)
         if not visible:
@@ -348,7 +347,7 @@ def _texts(metadata: FileMetadata, summary: str | None) -> dict[str, str]:
 
 def unique_key(kind: Kind, package_key: str, version: str, subdir: str, filename: str) -> str:
     """Return the scope in which a file name is taken within a namespace."""
-    if kind is Kind.CONDA:
+    if kind in (Kind.CONDA, Kind.R):
         return f"{kind}/{subdir}/{filename}"
     if kind is Kind.PYPI:
         return f"{kind}/{filename}"
@@ -397,17 +396,11 @@ def _same_version(metadata: FileMetadata, version: str) -> bool:
 def _known_key(kind: Kind, request: UploadRequest) -> str | None:
     if kind is Kind.PYPI:
         return unique_key(kind, "", "", "", request.filename)
-    if kind is Kind.CONDA:
+    if kind in (Kind.CONDA, Kind.R):
         return unique_key(kind, "", "", request.subdir, request.filename) if request.subdir else None
     if request.package is None or request.version is None:
         return None
     return unique_key(kind, request.package.lower(), request.version, "", request.filename)
-
-
-def _may_download(principal: Principal, item: Located) -> bool:
-    if not may_reach(principal, item.namespace_id, item.visibility, published=item.package_published):
-        return False
-    return item.published or principal.role_in(item.namespace_id) is not None
 
 
 def _only_one(rows: Sequence[Row[Any]], filename: str) -> Row[Any]:

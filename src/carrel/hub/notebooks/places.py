@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from carrel.database.unit_of_work import UnitOfWork
 from carrel.hub.accounts.principal import Principal
 from carrel.hub.notebooks import repository
-from carrel.hub.packages.visibility import may_reach
+from carrel.hub.packages.visibility import Standing, may_reach, sees_drafts
 from carrel.hub.remembered import Remembered
 
 _MAX_ENTRIES = 10_000
@@ -18,16 +18,14 @@ _SECONDS = 5.0
 class Place:
     """One file with the bytes of a notebook: what says who may see it."""
 
-    namespace_id: int
-    visibility: str
-    package_published: bool
+    file_id: int
+    package: Standing
     published: bool
     size: int
 
     def is_open_to(self, principal: Principal) -> bool:
-        """Whether *principal* may see the file; those of drafts are for members of the namespace."""
-        reachable = may_reach(principal, self.namespace_id, self.visibility, published=self.package_published)
-        return reachable and (self.published or principal.role_in(self.namespace_id) is not None)
+        """Whether *principal* may see the file; those of drafts are for those who may write to the package."""
+        return may_reach(principal, self.package) and (self.published or sees_drafts(principal, self.package))
 
 
 class NotebookPlaces(Remembered[str, Place]):
@@ -38,7 +36,4 @@ class NotebookPlaces(Remembered[str, Place]):
 
     def find(self, uow: UnitOfWork, sha256: str) -> tuple[Place, ...]:
         """Look up where the notebook is."""
-        return tuple(
-            Place(row.namespace_id, row.visibility, row.latest_version is not None, row.state == "published", row.size)
-            for row in repository.places(uow, sha256)
-        )
+        return tuple(Place(row.id, Standing.of(row), row.state == "published", row.size) for row in repository.places(uow, sha256))

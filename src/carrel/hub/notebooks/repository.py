@@ -16,7 +16,17 @@ _MOST = 500
 def places(uow: UnitOfWork, sha256: str) -> list[Row[Any]]:
     """Return where a notebook with these bytes is, whoever asks: the caller applies ``may_reach`` to each row."""
     query = (
-        select(package.c.namespace_id, package.c.visibility, package.c.latest_version, release.c.state, blob.c.size)
+        select(
+            file.c.id,
+            file.c.package_id,
+            package.c.namespace_id,
+            package.c.name_key,
+            package.c.visibility,
+            package.c.latest_version,
+            release.c.state,
+            blob.c.size,
+        )
+        .select_from(package)
         .join(file, file.c.package_id == package.c.id)
         .join(release, release.c.id == file.c.release_id)
         .join(blob, blob.c.sha256 == file.c.sha256)

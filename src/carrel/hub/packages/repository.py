@@ -57,6 +57,10 @@ def to_view(row: Row[Any]) -> PackageView:
         row.latest_version,
         row.created_at,
         row.updated_at,
+        row.status,
+        row.status_reason,
+        tuple(row.tracks or ()),
+        tuple(row.alternate_locations or ()),
     )
 
 

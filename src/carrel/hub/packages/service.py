@@ -128,7 +128,7 @@ class PackageService:
         """
         finder = repository.find_canonical if kind == "pypi" else repository.find_any
         row = finder(uow, namespace.id, name)
-        if row is not None and not may_reach(principal, namespace.id, row.visibility, published=row.latest_version is not None):
+        if row is not None and not may_reach(principal, row):
             raise NotFound(f"There is no package {name[:128]!r} in {namespace.name!r} that you may change.")
         return row
 

@@ -10,7 +10,15 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class PackageView:
-    """A package."""
+    """A package.
+
+    Attributes
+    ----------
+    status : str
+        PEP 792: ``active``, ``archived``, ``quarantined``, ``deprecated``.
+    tracks, alternate_locations : tuple of str
+        PEP 708: addresses of the project on other indexes.
+    """
 
     id: int
     namespace_id: int
@@ -26,11 +34,15 @@ class PackageView:
     latest_version: str | None
     created_at: datetime
     updated_at: datetime
+    status: str = "active"
+    status_reason: str = ""
+    tracks: tuple[str, ...] = ()
+    alternate_locations: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class FileView:
-    """A file; sizes in bytes."""
+    """A file; sizes in bytes. A yanked one (PEP 592) stays downloadable, but no client chooses it by itself."""
 
     id: int
     release_id: int
@@ -48,6 +60,8 @@ class FileView:
     uploaded_at: datetime
     uploaded_by: str
     downloads: int
+    yanked_at: datetime | None = None
+    yanked_reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +80,11 @@ class ReleaseView:
     published_at: datetime | None
     published_by: str
     files: tuple[FileView, ...]
+
+    @property
+    def yanked(self) -> bool:
+        """Whether all its files are yanked."""
+        return bool(self.files) and all(item.yanked_at is not None for item in self.files)
 
 
 @dataclass(frozen=True, slots=True)

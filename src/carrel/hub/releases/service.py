@@ -24,6 +24,7 @@ from carrel.hub.packages.changes import Reason
 from carrel.hub.packages.service import PackageService, check_visibility, decode_cursor, encode_cursor, find_package
 from carrel.hub.packages.upkeep import PackageUpkeep
 from carrel.hub.packages.views import PackageView, ReleaseView
+from carrel.hub.packages.visibility import sees_drafts
 from carrel.hub.releases import repository
 
 LATEST = "latest"
@@ -69,16 +70,17 @@ class ReleaseService:
         self, uow: UnitOfWork, principal: Principal, namespace: str, name: str, *, limit: int = 100, cursor: str | None = None
     ) -> ReleasePage:
         """Return releases, newest first; drafts to members only."""
-        package = packages.to_view(find_package(uow, principal, namespace, name))
+        found = find_package(uow, principal, namespace, name)
+        package = packages.to_view(found)
         key = decode_cursor(cursor)
         if key and not (key.isascii() and key.isdigit() and len(key) <= 18):
             raise BadRequest("The cursor is not one that this hub gave.", code="invalid_cursor")
-        drafts = principal.role_in(package.namespace_id) is not None
+        drafts = sees_drafts(principal, found)
         rows = repository.newest(uow, package.id, drafts=drafts, limit=limit + 1, before=int(key) if key else None)
         more = encode_cursor(str(rows[limit - 1].id)) if len(rows) > limit else None
         rows = rows[:limit]
-        found = files.views_of_releases(uow, [row.id for row in rows])
-        return ReleasePage(tuple(repository.to_view(row, package, found[row.id]) for row in rows), more)
+        views = files.views_of_releases(uow, [row.id for row in rows])
+        return ReleasePage(tuple(repository.to_view(row, package, views[row.id]) for row in rows), more)
 
     def get(self, uow: UnitOfWork, principal: Principal, namespace: str, name: str, version: str) -> ReleaseView:
         """Return a release; ``latest`` stands for the package's latest published version."""
@@ -209,7 +211,7 @@ def find_release(uow: UnitOfWork, principal: Principal, package: Row[Any], versi
     NotFound
     """
     wanted = package.latest_version if version == LATEST else version
-    drafts = principal.role_in(package.namespace_id) is not None
+    drafts = sees_drafts(principal, package)
     row = repository.find(uow, package.id, wanted, drafts=drafts) if wanted is not None else None
     if row is None:
         raise NotFound(f"There is no release {version[:128]!r} of {package.name!r}.")

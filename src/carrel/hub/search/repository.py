@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Select, and_, bindparam, delete, select
 
-from carrel.hub.accounts.principal import Principal
+from carrel.hub.accounts.principal import Principal, Sight
 from carrel.hub.channels.repository import upsert
 from carrel.hub.namespaces.models import namespace
 from carrel.hub.packages.models import file, import_name, package, release
@@ -66,15 +66,15 @@ def _prefixed(dialect: str) -> Select[Any]:
 
 
 @functools.lru_cache(maxsize=256)
-def _candidates(owned: tuple[int, ...], joined: tuple[int, ...], *, kinds: bool, one_namespace: bool) -> Select[Any]:
+def _candidates(sight: Sight, *, kinds: bool, one_namespace: bool) -> Select[Any]:
     columns = [package.c.id, package.c.name_key, package.c.namespace_id, package.c.updated_at]
     query = select(*columns, package.c.kinds) if kinds else select(*columns)  # a list: to read it costs more than the others
-    query = query.where(package.c.id.in_(bindparam("ids", expanding=True)), listed_for(owned, joined))
+    query = query.where(package.c.id.in_(bindparam("ids", expanding=True)), listed_for(sight))
     return query.where(package.c.namespace_id == bindparam("namespace_id")) if one_namespace else query
 
 
 @functools.lru_cache(maxsize=256)
-def _found(owned: tuple[int, ...], joined: tuple[int, ...]) -> Select[Any]:
+def _found(sight: Sight) -> Select[Any]:
     return (
         select(
             package.c.id,
@@ -87,7 +87,7 @@ def _found(owned: tuple[int, ...], joined: tuple[int, ...]) -> Select[Any]:
             package.c.updated_at,
         )
         .join(namespace, namespace.c.id == package.c.namespace_id)
-        .where(package.c.id.in_(bindparam("ids", expanding=True)), listed_for(owned, joined))
+        .where(package.c.id.in_(bindparam("ids", expanding=True)), listed_for(sight))
     )
 
 
@@ -192,7 +192,7 @@ class SearchRepository:
         """
         if not ids:
             return []
-        query = _candidates(principal.owned, principal.joined, kinds=kinds, one_namespace=namespace_id is not None)
+        query = _candidates(principal.sight, kinds=kinds, one_namespace=namespace_id is not None)
         given: dict[str, Any] = {"ids": sorted(ids)}
         if namespace_id is not None:
             given["namespace_id"] = namespace_id
@@ -202,7 +202,7 @@ class SearchRepository:
         """Return those of *ids* that *principal* may see listed."""
         if not ids:
             return {}
-        rows = self._connection.execute(_found(principal.owned, principal.joined), {"ids": sorted(ids)}).all()
+        rows = self._connection.execute(_found(principal.sight), {"ids": sorted(ids)}).all()
         names = self._import_names([row.id for row in rows])
         return {
             row.id: FoundPackage(

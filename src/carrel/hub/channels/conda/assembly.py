@@ -20,6 +20,7 @@ import zstandard
 
 from carrel.core.errors import Unavailable
 from carrel.database.engine import Database
+from carrel.hub.channels.audience import Audience
 from carrel.hub.channels.conda.indexes import content_key
 from carrel.hub.channels.conda.repository import CondaChannelRepository
 
@@ -55,15 +56,15 @@ class AssemblyRequest:
     label_id : int or None
         None for a channel without anything.
     subdir : str
-    visibilities : tuple of str
-        Of the packages to list, sorted.
+    audience : Audience
+        Who looks.
     folder : str
         Where written indexes are kept.
     """
 
     label_id: int | None
     subdir: str
-    visibilities: tuple[str, ...]
+    audience: Audience
     folder: str
 
 
@@ -77,7 +78,7 @@ def size_of(database: Database, request: AssemblyRequest) -> int:
     if request.label_id is None:
         return 0
     with database.read() as unit:
-        sizes = CondaChannelRepository(unit.connection).fragment_sizes(request.label_id, request.subdir, request.visibilities)
+        sizes = CondaChannelRepository(unit.connection).fragment_sizes(request.label_id, request.subdir, request.audience)
     return sum(size for _, size in sizes.values())
 
 
@@ -86,7 +87,7 @@ def assemble(database: Database, request: AssemblyRequest) -> WholeIndex:
     folder = Path(request.folder)
     with database.read() as unit:
         repository = CondaChannelRepository(unit.connection)
-        listed = repository.listed_shards(request.label_id, request.subdir, request.visibilities) if request.label_id is not None else []
+        listed = repository.listed_shards(request.label_id, request.subdir, request.audience) if request.label_id is not None else []
         # The key is read in the same snapshot as the fragments, so a name never stands for other contents.
         key = content_key(request.subdir, listed)
         path = path_of(folder, key)
@@ -108,7 +109,11 @@ def assemble_in_process(database: Database, request: AssemblyRequest) -> WholeIn
     ------
     Unavailable
     """
-    document = {"database_url": database.url.render_as_string(hide_password=False), **asdict(request)}
+    document = {
+        "database_url": database.url.render_as_string(hide_password=False),
+        **asdict(request),
+        "audience": request.audience.to_json(),
+    }
     done = subprocess.run(
         [sys.executable, "-m", "carrel.hub.channels.conda.assembly"],
         input=json.dumps(document).encode(),  # not an argument: the address may hold a password
@@ -143,17 +148,17 @@ def _write(repository: CondaChannelRepository, request: AssemblyRequest, path: P
     tail = b'},"removed":[],"repodata_version":1}'
     total = len(head) + len(middle) + len(tail)
     if request.label_id is not None:
-        for count, size in repository.fragment_sizes(request.label_id, request.subdir, request.visibilities).values():
+        for count, size in repository.fragment_sizes(request.label_id, request.subdir, request.audience).values():
             total += size + max(count - 1, 0)  # and the commas
     with path.open("wb") as target:
         # One frame with its size: some clients stop after the first of several, others need the size to reserve memory.
         with zstandard.ZstdCompressor(level=_LEVEL, write_content_size=True).stream_writer(target, size=total, closefd=False) as writer:
             writer.write(head)
             if request.label_id is not None:
-                _write_members(writer, repository.fragments(request.label_id, request.subdir, request.visibilities, "json_tar_bz2"))
+                _write_members(writer, repository.fragments(request.label_id, request.subdir, request.audience, "json_tar_bz2"))
             writer.write(middle)
             if request.label_id is not None:
-                _write_members(writer, repository.fragments(request.label_id, request.subdir, request.visibilities, "json_conda"))
+                _write_members(writer, repository.fragments(request.label_id, request.subdir, request.audience, "json_conda"))
             writer.write(tail)
         # Without it a power cut may leave the name with nothing behind it.
         target.flush()
@@ -183,7 +188,7 @@ def main() -> None:
     """Assemble what standard input asks for and tell the result on standard output."""
     document = json.load(sys.stdin)
     database = Database(document.pop("database_url"), pool_size=1)
-    result = assemble(database, AssemblyRequest(**{**document, "visibilities": tuple(document["visibilities"])}))
+    result = assemble(database, AssemblyRequest(**{**document, "audience": Audience.from_json(document["audience"])}))
     database.dispose()
     sys.stdout.write(json.dumps(asdict(result)))
 

@@ -69,7 +69,7 @@ class CondaHandler(ChannelHandler):
 class ShardIndexHandler(CondaHandler):
     """``repodata_shards.msgpack.zst``: names and digests of shards."""
 
-    @endpoint(summary="Index of the shards of a channel", scope=Scope.PACKAGE_READ, anonymous=True, media_type=MSGPACK_ZSTD)
+    @endpoint(summary="Index of the shards of a channel", scope=Scope.CONDA_DOWNLOAD, anonymous=True, media_type=MSGPACK_ZSTD)
     async def get(self, namespace: str, subdir: str, label: str = "main") -> None:
         """Return the sharded index (CEP 16), current when the upload that changed it was answered."""
         index = await self.shard_index(await self.channel(namespace, label, subdir))
@@ -80,7 +80,7 @@ class ShardIndexHandler(CondaHandler):
 class ShardHandler(CondaHandler):
     """``shards/<digest>.msgpack.zst``: the records of one package name, for ever."""
 
-    @endpoint(summary="A shard of a channel", scope=Scope.PACKAGE_READ, anonymous=True, media_type=MSGPACK_ZSTD)
+    @endpoint(summary="A shard of a channel", scope=Scope.CONDA_DOWNLOAD, anonymous=True, media_type=MSGPACK_ZSTD)
     async def get(self, namespace: str, digest: str, subdir: str = "noarch", label: str = "main") -> None:
         """Return a shard (CEP 16). Shards that no index names any more are kept for a week."""
         namespace_id = await self.namespace_id(namespace)
@@ -99,7 +99,7 @@ class ShardHandler(CondaHandler):
 class RepodataHandler(CondaHandler):
     """``repodata.json`` and ``repodata.json.zst``: the whole index of a channel."""
 
-    @endpoint(summary="Whole index of a channel", scope=Scope.PACKAGE_READ, anonymous=True, media_type=JSON)
+    @endpoint(summary="Whole index of a channel", scope=Scope.CONDA_DOWNLOAD, anonymous=True, media_type=JSON)
     async def get(self, namespace: str, subdir: str, extension: str, label: str = "main") -> None:
         """Return the whole index (CEP 36), written once after a change however many ask for it."""
         channel = await self.channel(namespace, label, subdir)
@@ -133,7 +133,7 @@ class RepodataHandler(CondaHandler):
 class PackageHandler(CondaHandler):
     """``<subdir>/<file>``: a package, under any label: a lock file outlives the label that it was made with."""
 
-    @endpoint(summary="Download a conda package", scope=Scope.PACKAGE_READ, anonymous=True, media_type=OCTETS)
+    @endpoint(summary="Download a conda package", scope=Scope.CONDA_DOWNLOAD, anonymous=True, media_type=OCTETS)
     async def get(self, namespace: str, subdir: str, filename: str, label: str = "main") -> None:
         """Return the package; ``Range`` and ``If-None-Match`` are answered."""
         if not is_subdir(subdir):
@@ -147,7 +147,7 @@ class PackageHandler(CondaHandler):
 class AbsentHandler(CondaHandler):
     """Files that clients ask for and that this hub does not make: they go on without."""
 
-    @endpoint(summary="A file that is not made", scope=Scope.PACKAGE_READ, anonymous=True)
+    @endpoint(summary="A file that is not made", scope=Scope.CONDA_DOWNLOAD, anonymous=True)
     async def get(self, namespace: str, **_path: str) -> None:
         """Answer 404."""
         raise NotFound("This channel has no such file.")
@@ -156,7 +156,7 @@ class AbsentHandler(CondaHandler):
 class NoticesHandler(CondaHandler):
     """``notices.json``: messages to the users of a channel (CEP 6)."""
 
-    @endpoint(summary="Notices of a channel", scope=Scope.PACKAGE_READ, anonymous=True, media_type=JSON)
+    @endpoint(summary="Notices of a channel", scope=Scope.CONDA_DOWNLOAD, anonymous=True, media_type=JSON)
     async def get(self, namespace: str, label: str = "main") -> None:
         """Return an empty list, at once: clients wait for it before they do anything."""
         await self.namespace_id(namespace)

@@ -19,13 +19,14 @@ from carrel.database.engine import Database
 from carrel.formats.conda import index
 from carrel.hub.channels.audience import Audience
 from carrel.hub.channels.conda.maintenance import PROTOCOL
-from carrel.hub.channels.conda.repository import CondaChannelRepository, Entry
+from carrel.hub.channels.conda.repository import CondaChannelRepository, Entry, Listed
 from carrel.hub.channels.repository import ChannelVersionRepository
 
 # Part of every ETag of a whole index: bump it when the same shards are written as other JSON.
 JSON_FORMAT = b"1"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MAX_ENTRIES = 2_000_000
+_MAX_SPECIAL = 32  # indexes of one channel for callers who were given packages, or whose tokens are narrowed
 _MAX_SHARD_BYTES = 64 * 1024 * 1024
 
 
@@ -66,6 +67,14 @@ class _Channel:
     order: list[tuple[str, int]] = field(default_factory=list)
     built: dict[Audience, ShardIndex] = field(default_factory=dict)
 
+    def keep(self, audience: Audience, index: ShardIndex) -> None:
+        """Keep what was built: for the audiences that many share, and for some of the others."""
+        if not audience.is_common:
+            special = [key for key in self.built if not key.is_common]
+            if len(special) >= _MAX_SPECIAL:
+                del self.built[special[0]]
+        self.built[audience] = index
+
     def replace(self, package_id: int, entry: Entry | None) -> None:
         """Put *entry* in place of what the package had."""
         former = self.entries.pop(package_id, None)
@@ -86,7 +95,7 @@ class _Channel:
 class _Namespace:
     version: int = -1
     channels: OrderedDict[tuple[str, str], _Channel] = field(default_factory=OrderedDict)
-    visibilities: dict[int, str] = field(default_factory=dict)  # of the packages whose shards are in memory
+    listed: dict[int, Listed] = field(default_factory=dict)  # the packages whose shards are in memory
     lock: threading.RLock = field(default_factory=threading.RLock)
 
 
@@ -131,6 +140,8 @@ class CondaIndexes:
 
         ``noarch`` of a label that exists is never None: clients take a channel without it for invalid.
         """
+        if not audience.shows(channel.label):
+            return None
         namespace = self._namespace(channel.namespace_id)
         with namespace.lock, self._database.read() as unit:
             repository = CondaChannelRepository(unit.connection)
@@ -138,14 +149,15 @@ class CondaIndexes:
             known = self._channel(namespace, channel, repository)
             built = known.built.get(audience)
             if built is None:
-                built = known.built[audience] = build_shard_index(channel.subdir, _visible(known, audience))
+                built = build_shard_index(channel.subdir, _visible(known, audience))
+                known.keep(audience, built)
             if built.count or channel.label == "main":
                 exists = channel.subdir == "noarch" or built.count > 0
             else:
                 exists = (
                     channel.subdir == "noarch"
                     and known.label_id is not None
-                    and (audience is Audience.OWNER or repository.label_is_listed(known.label_id, audience.visibilities))
+                    and (audience.sees_all or repository.label_is_listed(known.label_id, audience))
                 )
         self._shrink(namespace)
         return built if exists else None
@@ -168,11 +180,11 @@ class CondaIndexes:
         if namespace is None or namespace.version < version:
             return None
         content = self._contents.get((namespace_id, sha256))
-        if content is None:
+        if content is None or audience.labels is not None:  # which labels it is under is the database's to say
             return None
-        listed = audience.visibilities
         for package_id in content.package_ids:
-            if namespace.visibilities.get(package_id) in listed:
+            known = namespace.listed.get(package_id)
+            if known is not None and audience.sees(package_id, known.name_key, known.visibility):
                 return content.data
         return None
 
@@ -184,13 +196,15 @@ class CondaIndexes:
                 repository = CondaChannelRepository(unit.connection)
                 self._catch_up(namespace, namespace_id, ChannelVersionRepository(unit.connection, PROTOCOL), repository)
                 found = repository.content(namespace_id, sha256)
+                hidden = audience.labels is not None and not repository.is_under(namespace_id, sha256, audience.labels)
             if found is None:
                 return None
             data, packages = found
-            namespace.visibilities.update(packages)
-        self._keep(namespace_id, sha256, _Content(data, tuple(package_id for package_id, _ in packages)))
-        listed = audience.visibilities
-        return data if any(visibility in listed for _, visibility in packages) else None
+            namespace.listed.update(packages)
+        self._keep(namespace_id, sha256, _Content(data, tuple(packages)))
+        if hidden:
+            return None
+        return data if any(audience.sees(key, known.name_key, known.visibility) for key, known in packages.items()) else None
 
     # How it stays current
 
@@ -204,7 +218,7 @@ class CondaIndexes:
         changes = versions.changes_since(namespace_id, namespace.version) if namespace.version >= 0 else None
         if changes is None or changes.package_ids is None:
             namespace.channels.clear()
-            namespace.visibilities.clear()
+            namespace.listed.clear()
             self._forget_contents(namespace_id)
             namespace.version = versions.current(namespace_id)
             return
@@ -218,13 +232,13 @@ class CondaIndexes:
                 found = {} if label_id is None else {e.package_id: e for e in repository.entries(label_id, subdir, changes.package_ids)}
                 for package_id in changes.package_ids:
                     channel.replace(package_id, found.get(package_id))
-            tracked = changes.package_ids & namespace.visibilities.keys()
-            visibilities = repository.visibilities(tracked)
+            tracked = changes.package_ids & namespace.listed.keys()
+            listed = repository.listed(tracked)
             for package_id in tracked:
-                if package_id in visibilities:
-                    namespace.visibilities[package_id] = visibilities[package_id]
+                if package_id in listed:
+                    namespace.listed[package_id] = listed[package_id]
                 else:
-                    del namespace.visibilities[package_id]
+                    del namespace.listed[package_id]
         namespace.version = changes.version
 
     def _channel(self, namespace: _Namespace, ref: ChannelRef, repository: CondaChannelRepository) -> _Channel:
@@ -268,7 +282,11 @@ class CondaIndexes:
 def _visible(channel: _Channel, audience: Audience) -> list[Entry]:
     listed = audience.visibilities
     entries = channel.entries
-    return [entry for _, package_id in channel.order if (entry := entries[package_id]).visibility in listed]
+    if audience.is_common:
+        return [entry for _, package_id in channel.order if (entry := entries[package_id]).visibility in listed]
+    return [
+        entry for name, package_id in channel.order if audience.sees(package_id, name.lower(), (entry := entries[package_id]).visibility)
+    ]
 
 
 def build_shard_index(subdir: str, entries: list[Entry]) -> ShardIndex:

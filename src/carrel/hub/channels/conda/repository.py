@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, and_, bindparam, delete, func, select, update
 
 from carrel.core.kinds import Kind
+from carrel.hub.channels.audience import Audience
 from carrel.hub.channels.models import shard, shard_content, shard_owner
 from carrel.hub.channels.repository import upsert
 from carrel.hub.labels.models import file_label, label
@@ -72,6 +73,14 @@ class Entry:
     digest: bytes
     visibility: str
     updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """What says who sees a package in an index."""
+
+    name_key: str
+    visibility: str
 
 
 _FILES = (
@@ -182,12 +191,12 @@ class CondaChannelRepository:
         """Return the subdirs that hold anything under a label."""
         return sorted(self._connection.scalars(select(shard.c.subdir).where(shard.c.label_id == label_id).distinct()))
 
-    def label_is_listed(self, label_id: int, visibilities: Collection[str]) -> bool:
-        """Whether any package of these visibilities has something under a label."""
+    def label_is_listed(self, label_id: int, audience: Audience) -> bool:
+        """Whether any package that *audience* sees has something under a label."""
         query = (
             select(shard.c.package_id)
             .join(package, package.c.id == shard.c.package_id)
-            .where(shard.c.label_id == label_id, package.c.visibility.in_(sorted(visibilities)))
+            .where(shard.c.label_id == label_id, audience.condition())
             .limit(1)
         )
         return self._connection.scalar(query) is not None
@@ -202,45 +211,55 @@ class CondaChannelRepository:
             found.extend(_entry(row) for row in self._connection.execute(_SOME_ENTRIES, {**channel, "package_ids": batch}))
         return found
 
-    def listed_shards(self, label_id: int, subdir: str, visibilities: Collection[str]) -> list[tuple[str, bytes]]:
+    def listed_shards(self, label_id: int, subdir: str, audience: Audience) -> list[tuple[str, bytes]]:
         """Return name and raw digest of the shards of a channel, in the order of names."""
         rows = self._connection.execute(
             select(shard.c.name, shard.c.sha256)
             .join(package, package.c.id == shard.c.package_id)
-            .where(shard.c.label_id == label_id, shard.c.subdir == subdir, package.c.visibility.in_(sorted(visibilities)))
+            .where(shard.c.label_id == label_id, shard.c.subdir == subdir, audience.condition())
         )
         # Sorted here: a database's collation may differ from the order of code points.
         return sorted((row.name, bytes.fromhex(row.sha256)) for row in rows)
 
-    def content(self, namespace_id: int, sha256: str) -> tuple[bytes, list[tuple[int, str]]] | None:
-        """Return a shard's bytes and the packages (id, visibility) of the namespace that it belongs or belonged to."""
+    def content(self, namespace_id: int, sha256: str) -> tuple[bytes, dict[int, Listed]] | None:
+        """Return a shard's bytes and, by id, the packages of the namespace that it belongs or belonged to."""
         rows = self._connection.execute(
-            select(shard_owner.c.package_id, package.c.visibility)
+            select(shard_owner.c.package_id, package.c.name_key, package.c.visibility)
             .join(package, package.c.id == shard_owner.c.package_id)
             .where(shard_owner.c.sha256 == sha256, package.c.namespace_id == namespace_id)
         ).all()
         if not rows:
             return None
         data = self._connection.scalar(select(shard_content.c.data).where(shard_content.c.sha256 == sha256))
-        return None if data is None else (data, [(row.package_id, row.visibility) for row in rows])
+        return None if data is None else (data, {row.package_id: Listed(row.name_key, row.visibility) for row in rows})
 
-    def visibilities(self, package_ids: Collection[int]) -> dict[int, str]:
-        """Return the visibility of each package that still exists."""
-        found: dict[int, str] = {}
+    def is_under(self, namespace_id: int, sha256: str, labels: Collection[str]) -> bool:
+        """Whether a shard is what an index lists at present under one of *labels*."""
+        query = (
+            select(shard.c.package_id)
+            .join(label, label.c.id == shard.c.label_id)
+            .where(shard.c.sha256 == sha256, label.c.namespace_id == namespace_id, label.c.name.in_(sorted(labels)))
+            .limit(1)
+        )
+        return self._connection.scalar(query) is not None
+
+    def listed(self, package_ids: Collection[int]) -> dict[int, Listed]:
+        """Return what says who sees each package, of those that still exist."""
+        found: dict[int, Listed] = {}
         for batch in _batches(sorted(package_ids)):
-            rows = self._connection.execute(select(package.c.id, package.c.visibility).where(package.c.id.in_(batch)))
-            found.update({row.id: row.visibility for row in rows})
+            rows = self._connection.execute(select(package.c.id, package.c.name_key, package.c.visibility).where(package.c.id.in_(batch)))
+            found.update({row.id: Listed(row.name_key, row.visibility) for row in rows})
         return found
 
-    def fragments(self, label_id: int, subdir: str, visibilities: Collection[str], column: str) -> Iterator[bytes]:
+    def fragments(self, label_id: int, subdir: str, audience: Audience, column: str) -> Iterator[bytes]:
         """Yield the non-empty JSON fragments of a channel in the order of names.
 
         Parameters
         ----------
         label_id, subdir
             The channel.
-        visibilities : collection of str
-            Of the packages to list.
+        audience : Audience
+            Who looks.
         column : str
             ``json_tar_bz2`` or ``json_conda``.
         """
@@ -251,7 +270,7 @@ class CondaChannelRepository:
             .where(
                 shard.c.label_id == label_id,
                 shard.c.subdir == subdir,
-                package.c.visibility.in_(sorted(visibilities)),
+                audience.condition(),
                 func.length(fragment) > 0,
             )
             .order_by(shard.c.name)
@@ -259,7 +278,7 @@ class CondaChannelRepository:
         for row in rows:
             yield row[0]
 
-    def fragment_sizes(self, label_id: int, subdir: str, visibilities: Collection[str]) -> dict[str, tuple[int, int]]:
+    def fragment_sizes(self, label_id: int, subdir: str, audience: Audience) -> dict[str, tuple[int, int]]:
         """Return count and bytes of the non-empty fragments, by column name."""
         sizes = {}
         for column in ("json_tar_bz2", "json_conda"):
@@ -270,7 +289,7 @@ class CondaChannelRepository:
                 .join(package, package.c.id == shard.c.package_id)
                 .where(
                     and_(shard.c.label_id == label_id, shard.c.subdir == subdir),
-                    package.c.visibility.in_(sorted(visibilities)),
+                    audience.condition(),
                     length > 0,
                 )
             ).one()

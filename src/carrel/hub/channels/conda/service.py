@@ -52,7 +52,7 @@ class CondaChannels:
         """Return the whole index of the present moment, which is written if it is missing."""
         with self._database.read() as unit:
             label_id = CondaChannelRepository(unit.connection).label_id(channel.namespace_id, channel.label)
-        request = AssemblyRequest(label_id, channel.subdir, tuple(sorted(audience.visibilities)), str(self._folder))
+        request = AssemblyRequest(label_id, channel.subdir, audience, str(self._folder))
         run = assemble_in_process if size_of(self._database, request) > PROCESS_THRESHOLD_BYTES else assemble
         result = run(self._database, request)
         self._sweep((channel, audience), result)

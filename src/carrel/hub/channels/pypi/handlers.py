@@ -75,7 +75,7 @@ class SimpleHandler(ChannelHandler):
 class RootHandler(SimpleHandler):
     """``simple/``: all projects."""
 
-    @endpoint(summary="All projects of a simple index", scope=Scope.PACKAGE_READ, anonymous=True, media_type=HTML_TYPE)
+    @endpoint(summary="All projects of a simple index", scope=Scope.PYPI_DOWNLOAD, anonymous=True, media_type=HTML_TYPE)
     async def get(self, namespace: str, label: str = "main") -> Reply | None:
         """Return the list of projects as HTML or JSON, by the ``Accept`` header."""
         return await self.answer(namespace, label, "")
@@ -84,7 +84,7 @@ class RootHandler(SimpleHandler):
 class ProjectHandler(SimpleHandler):
     """``simple/<project>/``: the files of a project."""
 
-    @endpoint(summary="Files of a project", scope=Scope.PACKAGE_READ, anonymous=True, media_type=HTML_TYPE)
+    @endpoint(summary="Files of a project", scope=Scope.PYPI_DOWNLOAD, anonymous=True, media_type=HTML_TYPE)
     async def get(self, namespace: str, project: str, label: str = "main") -> Reply | None:
         """Return the files of a project as HTML or JSON; other spellings of its name are redirected to the normalised one."""
         normalised = canonical_package(project)
@@ -96,7 +96,7 @@ class ProjectHandler(SimpleHandler):
 class SlashHandler(ChannelHandler):
     """Addresses of pages without the slash at the end."""
 
-    @endpoint(summary="Redirect to the address with a slash", scope=Scope.PACKAGE_READ, anonymous=True, status=301)
+    @endpoint(summary="Redirect to the address with a slash", scope=Scope.PYPI_DOWNLOAD, anonymous=True, status=301)
     async def get(self, namespace: str, last: str, label: str = "main") -> Reply | None:
         """Redirect. The address is relative: a token in the path is kept by the client, and is not repeated here."""
         # Quoted, or a name that begins with slashes would lead to another host.
@@ -106,7 +106,7 @@ class SlashHandler(ChannelHandler):
 class DistributionHandler(ChannelHandler):
     """``files/<sha256>/<filename>``: a distribution, or the metadata of a wheel (PEP 658)."""
 
-    @endpoint(summary="Download a Python distribution", scope=Scope.PACKAGE_READ, anonymous=True, media_type=OCTETS)
+    @endpoint(summary="Download a Python distribution", scope=Scope.PYPI_DOWNLOAD, anonymous=True, media_type=OCTETS)
     async def get(self, namespace: str, sha256: str, filename: str, label: str = "main") -> None:
         """Return the bytes; the address names them, so it never answers with others."""
         item = await self.locate(pypi_address(namespace, filename, ""), lambda uow: find_pypi(uow, namespace, filename), filename)
@@ -118,7 +118,7 @@ class DistributionHandler(ChannelHandler):
 class MetadataHandler(ChannelHandler):
     """``files/<sha256>/<filename>.metadata``."""
 
-    @endpoint(summary="Metadata of a wheel", scope=Scope.PACKAGE_READ, anonymous=True, media_type="text/plain")
+    @endpoint(summary="Metadata of a wheel", scope=Scope.PYPI_DOWNLOAD, anonymous=True, media_type="text/plain")
     async def get(self, namespace: str, sha256: str, filename: str, label: str = "main") -> None:
         """Return the ``METADATA`` file of a wheel (PEP 658)."""
         wheel = await self.locate(pypi_address(namespace, filename, ""), lambda uow: find_pypi(uow, namespace, filename), filename)
@@ -149,7 +149,7 @@ class LegacyUploadHandler(ReceivingHandler):
 
     @endpoint(
         summary="Upload a Python distribution",
-        scope=Scope.PACKAGE_WRITE,
+        scope=Scope.PYPI_UPLOAD,
         media_type="text/plain",
         errors=(NotFound, Forbidden, BadRequest, InvalidFile, MetadataMismatch, TooLarge, InsufficientStorage),
     )

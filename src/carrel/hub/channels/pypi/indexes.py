@@ -80,6 +80,8 @@ class PypiIndexes:
 
     def page(self, ref: PageRef) -> Pages | None:
         """Return the page at the committed version; None when there is no such project, or label, for this audience."""
+        if not ref.audience.shows(ref.label):
+            return None
         with self._lock:
             namespace = self._namespaces.setdefault(ref.namespace_id, _Namespace())
         with namespace.lock, self._database.read() as unit:
@@ -122,7 +124,7 @@ class PypiIndexes:
 
 
 def _project(repository: PypiChannelRepository, ref: PageRef) -> Pages | None:
-    listed = repository.files(ref.namespace_id, ref.label, ref.project, ref.audience.visibilities)
+    listed = repository.files(ref.namespace_id, ref.label, ref.project, ref.audience)
     if not listed:
         return None
     files = [item.file for item in listed]
@@ -135,13 +137,9 @@ def _project(repository: PypiChannelRepository, ref: PageRef) -> Pages | None:
 
 
 def _root(repository: PypiChannelRepository, ref: PageRef) -> Pages | None:
-    projects = repository.projects(ref.namespace_id, ref.label, ref.audience.visibilities)
+    projects = repository.projects(ref.namespace_id, ref.label, ref.audience)
     # A label that lists nothing to others is absent for them.
-    if (
-        not projects
-        and ref.label != "main"
-        and (ref.audience is not Audience.OWNER or not repository.label_is_known(ref.namespace_id, ref.label))
-    ):
+    if not projects and ref.label != "main" and (not ref.audience.sees_all or not repository.label_is_known(ref.namespace_id, ref.label)):
         return None
     return Pages(_page(index.root_json(projects)), _page(index.root_html(projects)), frozenset())
 

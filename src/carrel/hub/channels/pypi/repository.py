@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, Connection, Select, and_, select
 
 from carrel.core.kinds import Kind
 from carrel.formats.pypi.index import ProjectFile
+from carrel.hub.channels.audience import Audience
 from carrel.hub.labels.models import file_label, label
 from carrel.hub.packages.models import blob, companion, file, package, property_, release
 
@@ -37,7 +38,7 @@ class PypiChannelRepository:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def files(self, namespace_id: int, label_name: str, project: str, visibilities: Collection[str]) -> list[ListedFile]:
+    def files(self, namespace_id: int, label_name: str, project: str, audience: Audience) -> list[ListedFile]:
         """Return the files of a project, oldest first; *project* is the normalised name.
 
         URLs are relative to the project page and name the content, so they never change.
@@ -60,14 +61,14 @@ class PypiChannelRepository:
             ),
             namespace_id,
             label_name,
-            visibilities,
+            audience,
             package.c.canonical_name == project,
         ).order_by(file.c.id)
         return [_listed_file(row) for row in self._connection.execute(query)]
 
-    def projects(self, namespace_id: int, label_name: str, visibilities: Collection[str]) -> list[str]:
+    def projects(self, namespace_id: int, label_name: str, audience: Audience) -> list[str]:
         """Return the normalised names of all projects under a label, sorted."""
-        query = _listed(select(package.c.canonical_name), namespace_id, label_name, visibilities).distinct()
+        query = _listed(select(package.c.canonical_name), namespace_id, label_name, audience).distinct()
         return sorted(self._connection.scalars(query))
 
     def canonical_names(self, package_ids: Collection[int]) -> set[str]:
@@ -80,9 +81,7 @@ class PypiChannelRepository:
         return self._connection.scalar(query) is not None
 
 
-def _listed(
-    query: Select[Any], namespace_id: int, label_name: str, visibilities: Collection[str], *conditions: ColumnElement[bool]
-) -> Select[Any]:
+def _listed(query: Select[Any], namespace_id: int, label_name: str, audience: Audience, *conditions: ColumnElement[bool]) -> Select[Any]:
     return (
         query.select_from(package)
         .join(file, and_(file.c.package_id == package.c.id, file.c.kind == Kind.PYPI.value))
@@ -90,7 +89,7 @@ def _listed(
         .join(blob, blob.c.sha256 == file.c.sha256)
         .join(file_label, file_label.c.file_id == file.c.id)
         .join(label, and_(label.c.id == file_label.c.label_id, label.c.name == label_name))
-        .where(package.c.namespace_id == namespace_id, package.c.visibility.in_(sorted(visibilities)), *conditions)
+        .where(package.c.namespace_id == namespace_id, audience.condition(), *conditions)
     )
 
 
