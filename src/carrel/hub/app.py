@@ -41,6 +41,8 @@ from carrel.hub.notebooks.service import NotebookService
 from carrel.hub.packages.service import PackageService
 from carrel.hub.packages.upkeep import PackageUpkeep
 from carrel.hub.pool import ServicePool
+from carrel.hub.publishers.identity import IdentityVerifier
+from carrel.hub.publishers.service import PublisherService
 from carrel.hub.releases.service import ReleaseService
 from carrel.hub.routes import ROUTES
 from carrel.hub.search.maintenance import SearchListener
@@ -90,6 +92,7 @@ def build_hub(settings: HubSettings, database: Database, blobs: BlobStore) -> Hu
         labels=labels,
         notebooks=notebooks,
         collections=CollectionService(resolver.forget),
+        publishers=PublisherService(IdentityVerifier(settings.oidc_issuers, settings.oidc_audiences), resolver.forget),
         search=SearchService(),
         channels=Channels(database, settings.data_dir / "indexes"),
         lookup=lookup,

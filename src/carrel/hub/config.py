@@ -10,8 +10,9 @@ import os
 import sys
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
-from traitlets import Bool, Enum, Float, Int, Unicode
+from traitlets import Bool, Enum, Float, Int, TraitError, Unicode
 from traitlets.config import Application, Config
 
 from carrel.database.engine import Database
@@ -58,13 +59,20 @@ class HubConfig(Application):
     presigned_downloads = Bool(False, help="Redirect downloads to presigned addresses of the object store").tag(config=True)
     accel_prefix = Unicode("", help="Internal nginx location of the blob folder: answer downloads with X-Accel-Redirect").tag(config=True)
 
+    oidc_issuers = Unicode("", help="Issuers of the identities that may publish without a stored token, separated by spaces").tag(
+        config=True
+    )
+    oidc_audiences = Unicode(
+        "", help="What their tokens must be made for, separated by spaces; clients are told the first (default: host name of public_url)"
+    ).tag(config=True)
+
     aliases = {
         name.replace("_", "-"): f"HubConfig.{name}"
         for name in (
             "config_file data_dir database_url blob_store_url address port trust_proxy public_url hub_name registration "
             "registrations_per_hour allow_anonymous "
             "max_upload_bytes min_free_bytes session_seconds device_seconds device_interval credential_cache_seconds sweep_grace_seconds "
-            "temp_grace_seconds presigned_downloads accel_prefix"
+            "temp_grace_seconds presigned_downloads accel_prefix oidc_issuers oidc_audiences"
         ).split()
     } | {"log-level": "Application.log_level"}
     flags: dict[Any, Any] = {}  # noqa: RUF012 - as traitlets has it
@@ -111,7 +119,16 @@ class HubConfig(Application):
             temp_grace_seconds=self.temp_grace_seconds,
             presigned_downloads=self.presigned_downloads,
             accel_prefix=self.accel_prefix,
+            oidc_issuers=tuple(self.oidc_issuers.split()),
+            oidc_audiences=self._audiences(),
         )
+
+    def _audiences(self) -> tuple[str, ...]:
+        # Never what a client calls the hub: whoever runs another service could have tokens made for that one used here.
+        audiences = tuple(self.oidc_audiences.split()) or tuple(filter(None, [urlsplit(self.public_url).hostname]))
+        if self.oidc_issuers.split() and not audiences:
+            raise TraitError("oidc_issuers needs oidc_audiences or public_url: tokens must be made for this hub.")
+        return audiences
 
     def open_database(self) -> Database:
         """Return the database that is configured."""

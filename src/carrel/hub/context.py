@@ -24,6 +24,7 @@ from carrel.hub.namespaces.service import NamespaceService
 from carrel.hub.notebooks.service import NotebookService
 from carrel.hub.packages.service import PackageService
 from carrel.hub.pool import ServicePool
+from carrel.hub.publishers.service import PublisherService
 from carrel.hub.releases.service import ReleaseService
 from carrel.hub.search.service import SearchService
 from carrel.hub.settings import HubSettings
@@ -47,7 +48,7 @@ class Hub:
     passwords : PasswordSignIn
     registrations : AttemptLimiter
         Brake on new accounts and device sign-ins per address.
-    accounts, devices, tokens, namespaces, packages, releases, files, labels, notebooks, collections, search
+    accounts, devices, tokens, namespaces, packages, releases, files, labels, notebooks, collections, publishers, search
         Services, one per feature.
     channels : Channels
         Indexes that conda and PyPI clients read.
@@ -77,6 +78,7 @@ class Hub:
     labels: LabelService
     notebooks: NotebookService
     collections: CollectionService
+    publishers: PublisherService
     search: SearchService
     channels: Channels
     lookup: FileLookup

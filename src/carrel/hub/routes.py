@@ -10,6 +10,7 @@ from carrel.hub.labels.handlers import LabelsHandler
 from carrel.hub.namespaces.handlers import MemberHandler, MembersHandler, NamespaceHandler, OrganizationsHandler
 from carrel.hub.packages.handlers import PackageHandler, PackagesHandler
 from carrel.hub.pages.routes import NAMESPACE_PAGES, PAGES
+from carrel.hub.publishers.routes import ROUTES as PUBLISHERS
 from carrel.hub.releases.handlers import PublishHandler, ReleaseHandler, ReleasesHandler
 from carrel.hub.search.handlers import ImportsHandler, SearchHandler
 from carrel.hub.server.handlers import HealthHandler, OpenApiHandler, ServerHandler
@@ -67,6 +68,6 @@ SEARCH = (
 # So that no unknown address of a protocol is taken for a page of a namespace.
 REST = (Route("/{area:(?:api|conda|pypi|cran|t)}{path:(?:/.*)?}", UnknownAddressHandler),)
 
-API_ROUTES: tuple[Route, ...] = (*SERVER, *ACCOUNTS, *NAMESPACES, *PACKAGES, *COLLECTIONS, *SEARCH)
+API_ROUTES: tuple[Route, ...] = (*SERVER, *ACCOUNTS, *NAMESPACES, *PACKAGES, *COLLECTIONS, *PUBLISHERS, *SEARCH)
 
 ROUTES: tuple[Route, ...] = (*API_ROUTES, *CHANNELS, *PAGES, *REST, *NAMESPACE_PAGES)

@@ -29,3 +29,5 @@ class HubSettings:
     temp_grace_seconds: int = 3600
     presigned_downloads: bool = False
     accel_prefix: str = ""
+    oidc_issuers: tuple[str, ...] = ()
+    oidc_audiences: tuple[str, ...] = ()

@@ -1,1 +1,1 @@
-"""Trusted publishers: workloads that upload with an OpenID Connect identity in place of a kept token."""
+"""Trusted publishing: short-lived upload tokens for jobs whose identity an OIDC issuer vouches for."""

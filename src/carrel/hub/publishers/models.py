@@ -1,4 +1,4 @@
-"""Table of trusted publishers."""
+"""Tables of trusted publishers."""
 
 from __future__ import annotations
 
@@ -22,3 +22,12 @@ trusted_publisher = Table(
 )
 Index("ix_trusted_publisher_namespace_id", trusted_publisher.c.namespace_id)
 Index("ix_trusted_publisher_issuer", trusted_publisher.c.issuer)
+
+# Identities that a token was minted for, until they expire by themselves: each is good for one token.
+used_identity = Table(
+    "used_identity",
+    metadata,
+    Column("sha256", String(64), primary_key=True),  # of the issuer and the identity's own id
+    Column("expires_at", UtcDateTime, nullable=False),
+)
+Index("ix_used_identity_expires_at", used_identity.c.expires_at)

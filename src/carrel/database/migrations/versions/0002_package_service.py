@@ -167,6 +167,13 @@ def upgrade() -> None:
     op.create_index("ix_trusted_publisher_issuer", "trusted_publisher", ["issuer"])
     op.create_index("ix_trusted_publisher_namespace_id", "trusted_publisher", ["namespace_id"])
     op.create_table(
+        "used_identity",
+        sa.Column("sha256", sa.String(64), nullable=False),
+        sa.Column("expires_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("sha256", name="pk_used_identity"),
+    )
+    op.create_index("ix_used_identity_expires_at", "used_identity", ["expires_at"])
+    op.create_table(
         "collection_item",
         sa.Column("collection_id", BIG_KEY, nullable=False),
         sa.Column("package_id", BIG_KEY, nullable=False),
@@ -253,6 +260,8 @@ def downgrade() -> None:
     op.drop_column("file", "yanked_at")
     op.drop_index("ix_collection_item_package_id", table_name="collection_item")
     op.drop_table("collection_item")
+    op.drop_index("ix_used_identity_expires_at", table_name="used_identity")
+    op.drop_table("used_identity")
     op.drop_index("ix_trusted_publisher_namespace_id", table_name="trusted_publisher")
     op.drop_index("ix_trusted_publisher_issuer", table_name="trusted_publisher")
     op.drop_table("trusted_publisher")
