@@ -262,7 +262,7 @@ def test_the_whole_index_is_one_frame_with_everything(world: World, tmp_path: Pa
         label_id = CondaChannelRepository(unit.connection).label_id(world.namespace_id, "main")
     indexes = CondaIndexes(world.database)
     for audience, names in ((Audience.EVERYONE, ["a", "b"]), (Audience.OWNER, ["a", "b", "c"])):
-        request = AssemblyRequest(label_id, "noarch", tuple(sorted(audience.visibilities)), str(tmp_path / "indexes"))
+        request = AssemblyRequest(label_id, "noarch", audience, str(tmp_path / "indexes"))
         assert size_of(world.database, request) > 100
         whole = run(world.database, request)
         index = indexes.index(world.ref(), audience)
@@ -282,7 +282,7 @@ def test_the_whole_index_is_one_frame_with_everything(world: World, tmp_path: Pa
 
 
 def test_the_whole_index_of_nothing_is_valid(world: World, tmp_path: Path) -> None:
-    whole = assemble(world.database, AssemblyRequest(None, "noarch", ("public",), str(tmp_path)))
+    whole = assemble(world.database, AssemblyRequest(None, "noarch", Audience.EVERYONE, str(tmp_path)))
     document = json.loads(zstandard.ZstdDecompressor().decompress(Path(whole.path).read_bytes()))
     assert document == {"info": {"subdir": "noarch"}, "packages": {}, "packages.conda": {}, "removed": [], "repodata_version": 1}
     index = CondaIndexes(world.database).index(world.ref(), Audience.EVERYONE)
