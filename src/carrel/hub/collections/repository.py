@@ -31,7 +31,9 @@ def visible_collections(principal: Principal, *, listed: bool) -> ColumnElement[
         alternatives.append(collection.c.namespace_id.in_(principal.owned))
     if principal.joined:
         alternatives.append(and_(collection.c.namespace_id.in_(principal.joined), collection.c.visibility.in_(_FOR_MEMBERS)))
-    return or_(*alternatives)
+    seen = or_(*alternatives)
+    limit = principal.limits.collection
+    return seen if limit is None else and_(seen, collection.c.id == limit)
 
 
 def _collections(principal: Principal) -> Select[Any]:

@@ -18,6 +18,7 @@ from carrel.hub.accounts.principal import Principal
 from carrel.hub.audit.repository import record
 from carrel.hub.collections import repository
 from carrel.hub.namespaces.service import find_namespace, require_member, require_owner
+from carrel.hub.packages.access import require_unlimited
 from carrel.hub.packages.repository import to_view
 from carrel.hub.packages.service import check_visibility, find_package
 from carrel.hub.packages.views import PackageView
@@ -115,6 +116,7 @@ class CollectionService:
         """
         owner = find_namespace(uow, namespace)
         role = require_member(principal, owner)
+        require_unlimited(principal)
         validate_collection(name)
         chosen = visibility or owner.default_visibility
         check_visibility(owner, chosen, role)
@@ -266,6 +268,7 @@ class CollectionService:
         row = find_collection(uow, principal, namespace, name)
         owner = find_namespace(uow, namespace)
         require_member(principal, owner)
+        require_unlimited(principal)
         repository.lock(uow, row.id)
         return owner, row
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, exists, select
+from sqlalchemy import ColumnElement, Select, and_, exists, false, select, true
 
 from carrel.core.kinds import Kind
 from carrel.database.unit_of_work import UnitOfWork
@@ -32,9 +32,12 @@ class ListedShard:
 
 
 def _held(query: Select[Any], principal: Principal, collection_id: int) -> Select[Any]:
+    labels = principal.limits.labels
     return (
         query.join(collection_item, collection_item.c.package_id == package.c.id)
         .where(collection_item.c.collection_id == collection_id, listed_packages(principal))
+        # A token that is narrowed to other labels finds nothing here.
+        .where(true() if labels is None or LABEL in labels else false())
         .order_by(collection_item.c.position, package.c.id)
     )
 
