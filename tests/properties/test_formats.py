@@ -20,7 +20,7 @@ from carrel.formats.conda import index
 from carrel.formats.environment import environment_yml, explicit
 from carrel.formats.environment.lock import Lock, LockedConda, LockedPypi, LockKind, LockProblem
 from carrel.formats.parsing import dump_yaml, load_yaml, storable_json
-from carrel.testing.artifacts import build_conda, build_notebook, build_sdist, build_wheel
+from carrel.testing.artifacts import build_conda, build_notebook, build_r_package, build_sdist, build_wheel
 
 names = st.from_regex(r"[a-z][a-z0-9]{0,8}(-[a-z0-9]{1,5})?", fullmatch=True)
 # Without zeros in front: readers of pylock.toml normalise versions (PEP 440).
@@ -128,7 +128,7 @@ def test_fragments_and_shards_say_the_same(channel: list[dict[str, dict[str, Any
     for package in channel:
         merged |= package
     unique = [{filename: record} for filename, record in merged.items()]
-    document = json.loads(index.assemble_repodata("noarch", [index.json_fragment(package) for package in unique]))
+    document = json.loads(index.assemble_repodata("noarch", [index.fragments(package) for package in unique]))
     assert document["packages"] | document["packages.conda"] == merged
     for package in unique:
         shard = msgpack.unpackb(zstandard.ZstdDecompressor().decompress(index.shard(package).data))
@@ -142,6 +142,7 @@ ARTIFACTS = [
     build_conda("a", fmt="tar.bz2"),
     build_wheel("a"),
     build_sdist("a"),
+    build_r_package("aa"),
     build_notebook(),
 ]
 
@@ -164,6 +165,7 @@ def test_any_bytes_are_read_or_refused(data: bytes, kind: str) -> None:
     names_of_kind = {
         "conda": "a-1-0.conda",
         "pypi": "a-1.tar.gz",
+        "r": "aa_1.0.tar.gz",
         "notebook": "a.ipynb",
         "environment": "requirements.txt",
         "file": "a.csv",

@@ -13,6 +13,7 @@ from carrel.core.errors import BadRequest
 from carrel.core.kinds import Kind
 from carrel.formats.base import FileMetadata, Format, Hints, Limits
 from carrel.formats.conda.metadata import CondaFormat
+from carrel.formats.cran.metadata import CranFormat
 from carrel.formats.datafile.metadata import DataFileFormat
 from carrel.formats.environment.metadata import EnvironmentFormat
 from carrel.formats.notebook.metadata import NotebookFormat
@@ -21,7 +22,7 @@ from carrel.formats.pypi.metadata import PypiFormat
 __all__ = ["FORMATS", "FileMetadata", "Format", "Hints", "Limits", "detect", "get", "read"]
 
 # In the order in which they are asked; the last one takes everything.
-_ALL: tuple[Format, ...] = (CondaFormat(), PypiFormat(), NotebookFormat(), EnvironmentFormat(), DataFileFormat())
+_ALL: tuple[Format, ...] = (CondaFormat(), PypiFormat(), CranFormat(), NotebookFormat(), EnvironmentFormat(), DataFileFormat())
 
 FORMATS: MappingProxyType[Kind, Format] = MappingProxyType({format_.kind: format_ for format_ in _ALL})
 

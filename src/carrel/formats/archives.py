@@ -78,6 +78,30 @@ def check_member_name(name: str) -> str:
     return name
 
 
+def check_tar_member(member: tarfile.TarInfo) -> str:
+    """Return the name of *member* if extracting it can touch nothing outside of the folder.
+
+    Raises
+    ------
+    InvalidFile
+        Its name or the target of its link leads out, or it is a device or a pipe.
+    """
+    name = check_member_name(member.name)
+    if member.issym() or member.islnk():
+        # The target of a symbolic link is seen from its own folder, that of a hard link from the top.
+        start = name.split("/")[:-1] if member.issym() else []
+        depth = len([part for part in start if part not in ("", ".")])
+        for part in member.linkname.split("/"):
+            depth += -1 if part == ".." else part not in ("", ".")
+            if depth < 0:
+                break
+        if depth < 0 or member.linkname.startswith("/") or "\0" in member.linkname:
+            raise InvalidFile(f"The archive holds {shown(name)}, a link to {shown(member.linkname)}, which lies outside of it.")
+    elif not (member.isreg() or member.isdir()):
+        raise InvalidFile(f"The archive holds {shown(name)}, a device or a pipe. Only files, folders and links are allowed.")
+    return name
+
+
 class _TarInfo(tarfile.TarInfo):
     """Members whose extended headers are small.
 

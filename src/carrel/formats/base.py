@@ -22,10 +22,19 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Hints:
-    """What the uploader says of a file that cannot say it itself (notebooks, environments, data files)."""
+    """What the uploader says of a file that cannot say it itself.
+
+    Attributes
+    ----------
+    package, version : str, optional
+        Of notebooks, environments and data files.
+    subdir : str, optional
+        The platform of an R binary without compiled code.
+    """
 
     package: str | None = None
     version: str | None = None
+    subdir: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +50,13 @@ class FileMetadata:
     filename : str
         Base name under which clients expect the file.
     subdir : str
-        conda subdir; empty for every other kind. ``(subdir, filename)`` is unique in a namespace's channel.
+        conda subdir; platform of an R binary (``windows/4.2``); empty for everything else. ``(subdir, filename)`` is unique
+        in a namespace's channel.
     summary, description, license, home_page : str
         Plain text or Markdown; empty when unknown.
     attributes : mapping
-        Kind-specific JSON (conda: the whole ``index.json`` record under ``"index"``; PyPI: core metadata …).
+        Kind-specific JSON (conda: the whole ``index.json`` record under ``"index"``; PyPI: core metadata …). Kinds that have
+        both say with ``"source"`` (a boolean) whether the file is a source package.
     properties : mapping of str to str
         The few values that queries need.
     import_names : tuple of str

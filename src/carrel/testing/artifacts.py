@@ -223,6 +223,50 @@ def build_sdist(
     return Artifact(f"{stem}.{fmt}", pack_zip(members) if fmt == "zip" else pack_tar(members, "gz"))
 
 
+def build_r_package(
+    name: str,
+    version: str = "1.0",
+    *,
+    files: Mapping[str, bytes | str] | None = None,
+    fields: Mapping[str, str] | None = None,
+    built: str = "",
+    fmt: str = "tar.gz",
+) -> Artifact:
+    """Return an R package; without *built* a source package that R installs, without compilation.
+
+    Parameters
+    ----------
+    name, version : str
+    files : mapping of str to bytes or str, optional
+        Contents by path in the package; by default a function ``hello()``.
+    fields : mapping of str to str, optional
+        Further fields of ``DESCRIPTION``, which replace the usual ones.
+    built : str
+        The field ``Built`` of a binary.
+    fmt : {"tar.gz", "tgz", "zip"}
+    """
+    described = {
+        "Package": name,
+        "Version": version,
+        "Title": f"The Package {name}",
+        "Description": "What it does.",
+        "License": "MIT",
+        "Author": "A. Writer",
+        "Maintainer": "A. Writer <writer@example.org>",
+        "NeedsCompilation": "no",
+        **({"Built": built} if built else {}),
+        **(fields or {}),
+    }
+    payload = {
+        "DESCRIPTION": "".join(f"{field}: {text}\n" for field, text in described.items()),
+        "NAMESPACE": "export(hello)\n",
+        "R/hello.R": f'hello <- function() "{name} {version}"\n',
+        **(files or {}),
+    }
+    members = {f"{name}/{path}": _bytes(content) for path, content in payload.items()}
+    return Artifact(f"{name}_{version}.{fmt}", pack_zip(members) if fmt == "zip" else pack_tar(members, "gz"))
+
+
 def build_notebook(
     cells: Sequence[str | Mapping[str, Any]] = ("# A title\n\nWhat it is about.", "import math\nmath.pi"),
     *,

@@ -119,7 +119,13 @@ class Rows:
         from carrel.hub.labels.models import file_label
         from carrel.hub.packages.models import file
 
-        scope = f"conda/{subdir}" if kind is Kind.CONDA else "pypi" if kind is Kind.PYPI else f"{kind.value}/{package_id}/{version}"
+        scope = (
+            f"{kind.value}/{subdir}"
+            if kind in (Kind.CONDA, Kind.R)
+            else "pypi"
+            if kind is Kind.PYPI
+            else f"{kind.value}/{package_id}/{version}"
+        )
         data = f"{scope}/{filename}".encode() if content is None else content
         file_id = self._insert(
             file,

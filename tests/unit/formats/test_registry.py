@@ -7,7 +7,7 @@ import pytest
 from carrel import formats
 from carrel.core.errors import BadRequest, CarrelError, InvalidFile
 from carrel.core.kinds import Kind
-from carrel.testing.artifacts import Artifact, build_conda, build_notebook, build_sdist, build_wheel, pack_tar
+from carrel.testing.artifacts import Artifact, build_conda, build_notebook, build_r_package, build_sdist, build_wheel, pack_tar
 
 HINTS = formats.Hints("pkg", "1.0")
 
@@ -20,6 +20,7 @@ HINTS = formats.Hints("pkg", "1.0")
         (build_wheel("a"), Kind.PYPI),
         (build_sdist("a"), Kind.PYPI),
         (build_sdist("a", fmt="zip"), Kind.PYPI),
+        (build_r_package("tiny"), Kind.R),
         (build_notebook(), Kind.NOTEBOOK),
         (Artifact("environment.yml", b"dependencies: [python]\n"), Kind.ENVIRONMENT),
         (Artifact("anything.txt", b"# hello\n@EXPLICIT\n"), Kind.ENVIRONMENT),
@@ -67,7 +68,7 @@ def test_the_kind_can_be_forced() -> None:
     assert formats.read("a-1-0.conda", io.BytesIO(b"x"), kind="file", hints=HINTS).kind is Kind.FILE
 
 
-@pytest.mark.parametrize("kind", ["r", "unknown", ""])
+@pytest.mark.parametrize("kind", ["unknown", ""])
 def test_unknown_kinds_are_refused(kind: str) -> None:
     with pytest.raises(BadRequest) as caught:
         formats.get(kind)
@@ -94,6 +95,9 @@ NAMES = {
     "a-1-py3-none-any.whl": "pypi",
     "a-1.tar.gz": "pypi",
     "a-1.zip": "pypi",
+    "aa_1.0.tar.gz": "r",
+    "aa_1.0.tgz": "r",
+    "aa_1.0.zip": "r",
     "n.ipynb": "notebook",
     "environment.yml": "environment",
     "conda-lock.yml": "environment",

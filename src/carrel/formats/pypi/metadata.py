@@ -26,7 +26,7 @@ from packaging.version import InvalidVersion, Version
 from carrel.core.errors import InvalidFile, MetadataMismatch, TooLarge
 from carrel.core.kinds import Kind
 from carrel.formats.archives import (
-    check_member_name,
+    check_tar_member,
     damaged_is_invalid,
     gzip_reader,
     open_zip,
@@ -117,6 +117,7 @@ class PypiFormat:
             raise _mismatch("version", filename, what, str(version), str(own_version))
         attributes: dict[str, Any] = {
             "filetype": "bdist_wheel" if wheel else "sdist",
+            "source": not wheel,
             "python_version": ".".join(sorted({tag.interpreter for tag in tags})) if wheel else "source",
             "tags": sorted(map(str, tags)),
             "build": build,
@@ -209,14 +210,13 @@ def _read_sdist(source: BinaryIO, filename: str, limits: Limits) -> _Contents:
     paths: list[str] = []
     try:
         with damaged_is_invalid(filename):
-            members = tar_members(gzip_reader(source, search_limit(source, limits), shown(filename)))
-            for count, (archive, member) in enumerate(members, start=1):
+            reader = gzip_reader(source, search_limit(source, limits), shown(filename))
+            for count, (archive, member) in enumerate(tar_members(reader), start=1):
                 if count > limits.archive_members:
                     raise TooLarge(f"{shown(filename)} has too many members.", limit=limits.archive_members)
-                if member.issym() or member.islnk():
-                    continue
-                name = check_member_name(member.name)
-                paths.append(name)
+                name = check_tar_member(member)
+                if not (member.issym() or member.islnk()):
+                    paths.append(name)
                 if metadata is None and _ROOT_METADATA.match(name):
                     metadata = read_tar_member(archive, member, filename, limits.metadata_bytes)
     except TooLarge:

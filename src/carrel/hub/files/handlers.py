@@ -99,7 +99,7 @@ class UploadHandler(ReceivingHandler):
             def keep() -> tuple[FileView, bool]:
                 if rest:
                     incoming.feed(rest)
-                hints = Hints(request.package, request.version)
+                hints = Hints(request.package, request.version, request.subdir)
                 stored = incoming.finish(request.filename, request.kind, hints, size=request.size, sha256=request.sha256)
                 return hub.pool.write_now(lambda uow: hub.files.register(uow, self.principal, request, stored))
 

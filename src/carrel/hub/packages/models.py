@@ -72,8 +72,9 @@ file = Table(
     Column("namespace_id", BigKey, ForeignKey("namespace.id"), nullable=False),
     Column("kind", String(16), nullable=False),
     Column("filename", String(255), nullable=False),
-    Column("subdir", String(32), nullable=False, server_default=""),
-    # ``conda/<subdir>/<filename>``, ``pypi/<filename>`` or ``<kind>/<package>/<version>/<filename>``: the scope in which a name is taken.
+    Column("subdir", String(32), nullable=False, server_default=""),  # conda's, or the platform of an R binary
+    # ``conda/<subdir>/<filename>``, ``r/<subdir>/<filename>``, ``pypi/<filename>`` or ``<kind>/<package>/<version>/<filename>``:
+    # the scope in which a name is taken.
     Column("unique_key", String(700), nullable=False),
     Column("sha256", String(64), ForeignKey("blob.sha256"), nullable=False),
     Column("attributes", Json, nullable=False),

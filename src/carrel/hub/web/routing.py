@@ -17,7 +17,7 @@ _PARAMETER = re.compile(r"\{(\w+)(?::([^{}]+))?\}")
 # conda and pip put the token after the protocol's prefix, rattler and pixi before the whole path.
 _TOKEN_FIRST = re.compile(r"/t/([^/]*)(?=/)")
 _TOKEN_SECOND = re.compile(r"/(conda|pypi|cran|api)/t/([^/]*)(?=/)")
-_BEGINNING = re.compile(r"/(?:api|conda|pypi)/")
+_BEGINNING = re.compile(r"/(?:api|conda|pypi|cran)/")
 _ATTRIBUTE = "_carrel_url_token"
 
 

@@ -1,0 +1,1 @@
+"""R packages: source and binary archives, and the indexes that R reads."""
