@@ -34,6 +34,7 @@ from carrel.hub.files.service import FileService
 from carrel.hub.files.small import SmallBlobs
 from carrel.hub.jobs.sweep import BlobSweep
 from carrel.hub.jobs.usage import UsageRecorder
+from carrel.hub.labels.change_service import LabelChangeService
 from carrel.hub.labels.service import LabelService
 from carrel.hub.namespaces import repository as namespaces
 from carrel.hub.namespaces.service import NamespaceService, create_namespace
@@ -90,6 +91,7 @@ def build_hub(settings: HubSettings, database: Database, blobs: BlobStore) -> Hu
         releases=ReleaseService(packages, labels, upkeep),
         files=FileService(settings, blobs, packages, labels, upkeep, lookup),
         labels=labels,
+        label_changes=LabelChangeService(labels, upkeep),
         notebooks=notebooks,
         collections=CollectionService(resolver.forget),
         publishers=PublisherService(IdentityVerifier(settings.oidc_issuers, settings.oidc_audiences), resolver.forget),

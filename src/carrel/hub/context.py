@@ -19,6 +19,7 @@ from carrel.hub.files.service import FileService
 from carrel.hub.files.small import SmallBlobs
 from carrel.hub.jobs.sweep import BlobSweep
 from carrel.hub.jobs.usage import UsageRecorder
+from carrel.hub.labels.change_service import LabelChangeService
 from carrel.hub.labels.service import LabelService
 from carrel.hub.namespaces.service import NamespaceService
 from carrel.hub.notebooks.service import NotebookService
@@ -48,7 +49,7 @@ class Hub:
     passwords : PasswordSignIn
     registrations : AttemptLimiter
         Brake on new accounts and device sign-ins per address.
-    accounts, devices, tokens, namespaces, packages, releases, files, labels, notebooks, collections, publishers, search
+    accounts, devices, tokens, namespaces, packages, releases, files, labels, label_changes, notebooks, collections, publishers, search
         Services, one per feature.
     channels : Channels
         Indexes that conda and PyPI clients read.
@@ -76,6 +77,7 @@ class Hub:
     releases: ReleaseService
     files: FileService
     labels: LabelService
+    label_changes: LabelChangeService
     notebooks: NotebookService
     collections: CollectionService
     publishers: PublisherService

@@ -14,6 +14,9 @@ from sqlalchemy.dialects import postgresql, sqlite
 from carrel.hub.channels.models import channel_change, channel_version
 from carrel.hub.namespaces.models import namespace
 
+# In the order in which listeners take the locks.
+PROTOCOLS = ("conda", "pypi", "cran")
+
 
 @dataclass(frozen=True, slots=True)
 class ChangeSet:
@@ -118,6 +121,15 @@ class ChannelVersionRepository:
         if len({row.version for row in rows}) != current - version:
             return ChangeSet(current, None)
         return ChangeSet(current, frozenset(row.package_id for row in rows))
+
+
+def advance_all(connection: Connection, namespace_id: int) -> None:
+    """Count one more version of all channels of a namespace, without a record of packages: every index is read anew.
+
+    For what is no matter of packages: a label renamed or removed, its relations to other channels.
+    """
+    for protocol in PROTOCOLS:
+        ChannelVersionRepository(connection, protocol).advance(namespace_id)
 
 
 def find_namespace_id(connection: Connection, name: str) -> int | None:

@@ -35,7 +35,9 @@ label_change = Table(
     Column("namespace_id", BigKey, ForeignKey("namespace.id", ondelete="CASCADE"), nullable=False),
     Column("at", UtcDateTime, nullable=False),
     Column("actor", String(64), nullable=False),
-    Column("action", String(32), nullable=False),  # copy, move, add, remove, undo
+    Column("action", String(32), nullable=False),  # copy, move, add, remove, rename, delete, undo
+    Column("source", String(128)),  # the label that files were under; of "undo" and "add": null
+    Column("target", String(128)),  # the label that they got
     Column("summary", String(500), nullable=False),
     Column("count", Integer, nullable=False),  # of files changed
     Column("undone_at", UtcDateTime),

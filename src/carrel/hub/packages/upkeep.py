@@ -30,9 +30,13 @@ class PackageUpkeep:
 
     def notify(self, uow: UnitOfWork, namespace_id: int, package_id: int, kinds: Collection[str], reason: Reason) -> None:
         """Tell the listeners of one changed package."""
-        change = PackageChange(namespace_id, package_id, frozenset(Kind(kind) for kind in kinds), reason)
-        for listener in self._listeners:
-            listener.files_changed(uow, (change,))
+        self.notify_all(uow, (PackageChange(namespace_id, package_id, frozenset(Kind(kind) for kind in kinds), reason),))
+
+    def notify_all(self, uow: UnitOfWork, changes: Sequence[PackageChange]) -> None:
+        """Tell the listeners of changed packages, all at once."""
+        if changes:
+            for listener in self._listeners:
+                listener.files_changed(uow, changes)
 
     def file_added(self, uow: UnitOfWork, package: Row[Any], release: Row[Any], kind: str, import_names: Collection[str]) -> None:
         """Take in one file of a published release: costs the same however many releases there are."""
