@@ -20,6 +20,7 @@ from sqlalchemy import Connection, insert
 
 from carrel.core.clock import now, to_milliseconds
 from carrel.formats.conda import index
+from carrel.hub.channels.conda.repository import shard_columns
 from carrel.hub.channels.models import channel_version, shard, shard_content, shard_owner
 from carrel.hub.labels.models import file_label
 from carrel.hub.packages.models import blob, file, package, release
@@ -164,7 +165,6 @@ def load_conda(connection: Connection, namespace_id: int, count: int, *, label: 
             }
         )
         packed = index.shard(listed)
-        tar_bz2, conda = index.json_fragment(listed)
         tables[shard_content].append({"sha256": packed.sha256, "data": packed.data, "created_at": at})
         tables[shard_owner].append({"sha256": packed.sha256, "package_id": package_id})
         tables[shard].append(
@@ -174,9 +174,8 @@ def load_conda(connection: Connection, namespace_id: int, count: int, *, label: 
                 "package_id": package_id,
                 "name": name,
                 "sha256": packed.sha256,
-                "json_conda": conda,
-                "json_tar_bz2": tar_bz2,
                 "updated_at": at,
+                **shard_columns(index.fragments(listed)),
             }
         )
         if len(tables[file]) > _BATCH:

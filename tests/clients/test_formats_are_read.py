@@ -77,7 +77,7 @@ def channel(tmp_path: Path) -> Iterator[_Server]:
     for subdir, packages in by_subdir.items():
         folder = root / subdir
         (folder / "shards").mkdir(parents=True)
-        repodata = index.assemble_repodata(subdir, [index.json_fragment(packages[name]) for name in sorted(packages)], ["gone-1-0.conda"])
+        repodata = index.assemble_repodata(subdir, [index.fragments(packages[name], ["gone-1-0.conda"]) for name in sorted(packages)])
         (folder / "repodata.json").write_bytes(repodata)
         (folder / "repodata.json.zst").write_bytes(index.compress(repodata))
         shards = {}

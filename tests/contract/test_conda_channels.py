@@ -10,7 +10,7 @@ from pathlib import Path
 import msgpack
 import pytest
 import zstandard
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, insert, select, update
 
 from carrel.core.access import Role, Visibility
 from carrel.core.clock import now
@@ -19,7 +19,7 @@ from carrel.database.engine import Database
 from carrel.hub.channels.audience import Audience, audience_of
 from carrel.hub.channels.conda.assembly import AssemblyRequest, assemble, assemble_in_process, pieces, size_of
 from carrel.hub.channels.conda.indexes import ChannelRef, CondaIndexes
-from carrel.hub.channels.conda.maintenance import CondaChannelListener
+from carrel.hub.channels.conda.maintenance import CondaChannelListener, announce
 from carrel.hub.channels.conda.repository import CondaChannelRepository
 from carrel.hub.channels.models import shard_content
 from carrel.hub.channels.repository import ChannelVersionRepository, sweep_changes
@@ -80,6 +80,53 @@ def listing(indexes: CondaIndexes, channel: ChannelRef, audience: Audience = Aud
         found[name] = sorted([*shard["packages"], *shard["packages.conda"]])
     assert list(found) == sorted(found)
     return found
+
+
+def removed(world: World, label: str, name: str, subdir: str = "noarch") -> list[str]:
+    """Return what the index of a label says was removed of a package: the same in its shard and in the whole index."""
+    indexes = CondaIndexes(world.database)
+    index = indexes.index(world.ref(subdir, label), Audience.OWNER)
+    assert index is not None
+    digest = msgpack.unpackb(zstandard.decompress(index.data))["shards"][name].hex()
+    data = indexes.shard(world.namespace_id, digest, Audience.OWNER)
+    assert data is not None
+    found = msgpack.unpackb(zstandard.decompress(data)).get("removed", [])
+    with world.database.read() as unit:
+        label_id = CondaChannelRepository(unit.connection).label_id(world.namespace_id, label)
+        whole = b",".join(CondaChannelRepository(unit.connection).fragments(label_id, subdir, Audience.OWNER, "removed"))
+    assert set(found) <= set(json.loads(b"[" + whole + b"]"))
+    return found
+
+
+def test_yanked_files_are_removed_and_come_back(world: World) -> None:
+    world.upload("a")
+    world.upload("a", "1")
+    indexes = CondaIndexes(world.database)
+    for yanked_at, listed, gone in ((now(), ["a-1.0-0.conda"], ["a-1.0-1.conda"]), (None, ["a-1.0-0.conda", "a-1.0-1.conda"], [])):
+        with world.database.write() as unit:
+            unit.connection.execute(update(file).where(file.c.filename == "a-1.0-1.conda").values(yanked_at=yanked_at))
+            world.tell(unit, "a")
+        assert listing(indexes, world.ref()) == {"a": listed}
+        assert removed(world, "main", "a") == gone
+
+
+def test_relations_of_a_label_are_in_its_index_only(world: World) -> None:
+    world.upload("a", labels=("main", "rc"))
+    indexes = CondaIndexes(world.database)
+    listing(indexes, world.ref(label="rc"))
+    before = indexes.index(world.ref(label="rc"), Audience.EVERYONE)
+    with world.database.write() as unit:
+        unit.connection.execute(update(label).where(label.c.name == "rc").values(relations={"overrides": "../.."}))
+        announce(unit, world.namespace_id)
+    after = indexes.index(world.ref(label="rc"), Audience.EVERYONE)
+    assert before is not None
+    assert after is not None
+    assert msgpack.unpackb(zstandard.decompress(after.data))["info"]["channel_relations"] == {"overrides": "../.."}
+    assert before.etag != after.etag
+    assert before.content_key != after.content_key
+    main = indexes.index(world.ref(), Audience.EVERYONE)
+    assert main is not None
+    assert "channel_relations" not in msgpack.unpackb(zstandard.decompress(main.data))["info"]
 
 
 def test_an_upload_is_in_the_index_of_every_process(world: World) -> None:
@@ -185,7 +232,17 @@ def test_removed_files_labels_and_packages_leave_the_index(world: World) -> None
         b = select(file.c.id).where(file.c.filename == "b-1.0-0.conda").scalar_subquery()
         unit.connection.execute(delete(file_label).where(file_label.c.label_id == dev, file_label.c.file_id == b))
         world.tell(unit, "b", Reason.LABELS)
-    assert listing(indexes, world.ref(label="dev")) == {"a": ["a-1.0-0.conda"]}
+    # The name stays, with the files that were listed once.
+    assert listing(indexes, world.ref(label="dev")) == {"a": ["a-1.0-0.conda"], "b": []}
+    assert removed(world, "dev", "a") == ["a-1.0-1.conda"]
+    assert removed(world, "dev", "b") == ["b-1.0-0.conda"]
+    assert removed(world, "main", "b") == []
+    with world.database.write() as unit:
+        file_id = unit.connection.scalar(select(file.c.id).where(file.c.filename == "b-1.0-0.conda"))
+        unit.connection.execute(insert(file_label).values(file_id=file_id, label_id=dev))
+        world.tell(unit, "b", Reason.LABELS)
+    assert removed(world, "dev", "b") == []
+    assert listing(indexes, world.ref(label="dev")) == {"a": ["a-1.0-0.conda"], "b": ["b-1.0-0.conda"]}
     with world.database.write() as unit:
         unit.connection.execute(delete(package).where(package.c.id == world.packages["a"]))
         world.tell(unit, "a", Reason.PACKAGE)

@@ -82,7 +82,7 @@ def decompressed(data: bytes) -> bytes:
 
 # What zstd makes of the same bytes may change with its version; what it holds may not.
 PRODUCTS = {
-    "repodata.json": lambda: conda_index.assemble_repodata("noarch", [conda_index.json_fragment(RECORDS)], removed=["demo-0.9-py_0.conda"]),
+    "repodata.json": lambda: conda_index.assemble_repodata("noarch", [conda_index.fragments(RECORDS, removed=["demo-0.9-py_0.conda"])]),
     "shard.msgpack": lambda: decompressed(conda_index.shard(RECORDS, removed=["demo-0.9-py_0.conda"]).data),
     "repodata_shards.msgpack": lambda: decompressed(
         conda_index.shard_index("noarch", {"demo": bytes(range(32))}, base_url="./", created_at=datetime(2026, 1, 2, tzinfo=UTC))

@@ -18,10 +18,15 @@ import msgpack
 import zstandard
 
 from carrel.core.clock import to_rfc3339
+from carrel.formats.conda.matching import bracketed
 from carrel.formats.conda.metadata import schema_version
 
 # Fields of index.json that tell of the building machine, or that the server says itself.
-_DROPPED = frozenset({"md5", "sha256", "size", "url", "channel", "fn", "indexed_timestamp", "run_exports", "has_prefix", "signatures"})
+_DROPPED = frozenset(
+    """
+    md5 sha256 size url channel fn indexed_timestamp run_exports has_prefix signatures attestations_sha256 revoked
+    """.split()
+)
 _NULLABLE = frozenset({"license", "license_family", "noarch", "arch", "platform", "timestamp", "track_features", "features"})
 
 
@@ -33,7 +38,59 @@ class Shard:
     sha256: str
 
 
-def repodata_record(attributes: Mapping[str, Any], *, sha256: str, md5: str, size: int, indexed_timestamp: int) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class Revision:
+    """What ``info.repodata_revisions`` says of the records under ``v3`` (CEP 48).
+
+    Attributes
+    ----------
+    n_packages : int
+    oldest, newest : int
+        Lowest and highest ``indexed_timestamp``.
+    """
+
+    n_packages: int
+    oldest: int
+    newest: int
+
+    @staticmethod
+    def total(parts: Iterable[Revision]) -> Revision | None:
+        """Return what the sum of *parts* is, None for none."""
+        known = list(parts)
+        if not known:
+            return None
+        return Revision(sum(part.n_packages for part in known), min(part.oldest for part in known), max(part.newest for part in known))
+
+
+@dataclass(frozen=True, slots=True)
+class Fragments:
+    """The records of one package name as members of the JSON objects of a whole index.
+
+    There are no braces around the members and no comma at the ends; each may be empty.
+
+    Attributes
+    ----------
+    tar_bz2, conda : bytes
+        Of ``packages`` and ``packages.conda``.
+    v3_tar_bz2, v3_conda : bytes
+        Of ``v3``: records that older clients must not see (CEP 48).
+    removed : bytes
+        Of ``removed``.
+    revision : Revision, optional
+        Of the records under ``v3``.
+    """
+
+    tar_bz2: bytes = b""
+    conda: bytes = b""
+    v3_tar_bz2: bytes = b""
+    v3_conda: bytes = b""
+    removed: bytes = b""
+    revision: Revision | None = None
+
+
+def repodata_record(
+    attributes: Mapping[str, Any], *, sha256: str, md5: str, size: int, indexed_timestamp: int, attestations_sha256: str | None = None
+) -> dict[str, Any]:
     """Return the repodata record of one file.
 
     Parameters
@@ -46,13 +103,21 @@ def repodata_record(attributes: Mapping[str, Any], *, sha256: str, md5: str, siz
         Bytes.
     indexed_timestamp : int
         When the server first listed the file, milliseconds since the epoch (CEP 47); never changes afterwards.
+    attestations_sha256 : str, optional
+        Digest of the file's attestations (CEP 50), None when it has none.
     """
     record = {key: value for key, value in attributes["index"].items() if key not in _DROPPED and not (value is None and key in _NULLABLE)}
     record["depends"] = list(record.get("depends") or [])
     record["constrains"] = list(record.get("constrains") or [])
-    run_exports = attributes.get("run_exports")
-    if run_exports:
-        record["run_exports"] = dict(run_exports)
+    if (run_exports := attributes.get("run_exports")) is not None:
+        record["run_exports"] = dict(run_exports)  # also when it is empty: absent would mean that nobody knows (CEP 21)
+    if attestations_sha256 is not None:
+        record["attestations_sha256"] = attestations_sha256
+    if schema_version(record) >= 3:
+        for key in ("depends", "constrains"):
+            record[key] = [bracketed(spec) for spec in record[key]]
+        if isinstance(extra := record.get("extra_depends"), dict):
+            record["extra_depends"] = {name: [bracketed(spec) for spec in specs] for name, specs in extra.items()}
     record["sha256"] = sha256
     record["md5"] = md5
     record["size"] = size
@@ -91,6 +156,26 @@ def shard(records: Mapping[str, Mapping[str, Any]], removed: Iterable[str] = ())
     return Shard(data, hashlib.sha256(data).hexdigest())
 
 
+def listed_names(data: bytes) -> tuple[set[str], set[str]]:
+    """Return the names of the files that the compressed shard *data* lists, and of those that it says were removed."""
+    document = msgpack.unpackb(zstandard.ZstdDecompressor().decompress(data))
+    listed = {*document["packages"], *document["packages.conda"]}
+    for section, records in document.get("v3", {}).items():
+        listed.update(f"{name}.{section}" for name in records)
+    return listed, set(document.get("removed", ()))
+
+
+def _info(subdir: str, relations: Mapping[str, str] | None, revision: Revision | None) -> dict[str, Any]:
+    info: dict[str, Any] = {"subdir": subdir}
+    if relations:
+        info["channel_relations"] = dict(relations)
+    if revision is not None:
+        info["repodata_revisions"] = {
+            "v3": {"n_packages": revision.n_packages, "newest": revision.newest, "oldest": revision.oldest},
+        }
+    return info
+
+
 def shard_index(
     subdir: str,
     shards: Mapping[str, bytes],
@@ -98,6 +183,8 @@ def shard_index(
     base_url: str = "",
     shards_base_url: str = "./shards/",
     created_at: datetime | str,
+    relations: Mapping[str, str] | None = None,
+    revision: Revision | None = None,
 ) -> bytes:
     """Return ``repodata_shards.msgpack.zst``.
 
@@ -109,12 +196,17 @@ def shard_index(
     base_url, shards_base_url : str
         Where packages and shards are, relative to the index; clients join the second with the shard's file name as it is.
     created_at : datetime or str
+    relations : mapping, optional
+        Other channels to load (CEP 42).
+    revision : Revision, optional
+        Of the records under ``v3`` in all shards.
     """
     info = {
         "subdir": subdir,
         "base_url": base_url,
         "shards_base_url": shards_base_url,
         "created_at": created_at if isinstance(created_at, str) else to_rfc3339(created_at),
+        **_info(subdir, relations, revision),
     }
     names = list(shards)
     order = sorted(names)
@@ -123,33 +215,49 @@ def shard_index(
     return compress(packed, level=-1)  # digests do not compress, only the names do: a higher level costs time and saves nothing
 
 
-def json_fragment(records: Mapping[str, Mapping[str, Any]]) -> tuple[bytes, bytes]:
-    """Return the records of one package name as members of the JSON objects ``packages`` and ``packages.conda``.
-
-    Either may be empty. There are no braces around the members and no comma at the ends. Records that need a newer
-    schema (CEP 48) are left out: clients that know it read shards.
-    """
-    older: list[str] = []
-    newer: list[str] = []
+def fragments(records: Mapping[str, Mapping[str, Any]], removed: Iterable[str] = ()) -> Fragments:
+    """Return the records of one package name, and the names of files that were removed, for the whole index."""
+    members: dict[str, list[str]] = {"tar_bz2": [], "conda": [], "v3_tar_bz2": [], "v3_conda": []}
+    moments: list[int] = []
     for filename in sorted(records):
         record = records[filename]
+        section, key = ("conda", filename) if filename.endswith(".conda") else ("tar_bz2", filename)
         if schema_version(record) >= 3:
-            continue
-        member = f"{_json(filename)}:{_json(record)}"
-        (newer if filename.endswith(".conda") else older).append(member)
-    return ",".join(older).encode(), ",".join(newer).encode()
+            section, key = f"v3_{section}", filename.removesuffix(".conda").removesuffix(".tar.bz2")
+            moments.append(record["indexed_timestamp"])
+        members[section].append(f"{to_json(key)}:{to_json(record)}")
+    return Fragments(
+        **{section: ",".join(texts).encode() for section, texts in members.items()},
+        removed=",".join(to_json(filename) for filename in sorted(set(removed))).encode(),
+        revision=Revision(len(moments), min(moments), max(moments)) if moments else None,
+    )
 
 
-def assemble_repodata(subdir: str, fragments: Iterable[tuple[bytes, bytes]], removed: Iterable[str] = ()) -> bytes:
-    """Return ``repodata.json`` made of *fragments*, in the order given (sort by package name)."""
-    pairs = list(fragments)
-    older = [fragment for fragment, _ in pairs if fragment] or [b""]
-    newer = [fragment for _, fragment in pairs if fragment] or [b""]
-    # One join, so that the bytes (hundreds of megabytes in large channels) are copied once.
-    older[0] = b'{"info":{"subdir":%b},"packages":{%b' % (_json(subdir).encode(), older[0])
-    newer[-1] = b'%b},"removed":%b,"repodata_version":1}' % (newer[-1], _json(sorted(set(removed))).encode())
-    older[-1] = b'%b},"packages.conda":{%b' % (older[-1], newer[0])
-    return b",".join([*older, *newer[1:]])
+def repodata_layout(
+    subdir: str, *, relations: Mapping[str, str] | None = None, revision: Revision | None = None
+) -> list[tuple[bytes, str | None]]:
+    """Return what ``repodata.json`` is made of: literal text, each followed by the named members of all :class:`Fragments`."""
+    head = b'{"info":%b,"packages":{' % to_json(_info(subdir, relations, revision)).encode()
+    layout: list[tuple[bytes, str | None]] = [
+        (head, "tar_bz2"),
+        (b'},"packages.conda":{', "conda"),
+        (b'},"removed":[', "removed"),
+    ]
+    if revision is None:
+        return [*layout, (b'],"repodata_version":1}', None)]
+    return [*layout, (b'],"repodata_version":1,"v3":{"conda":{', "v3_conda"), (b'},"tar.bz2":{', "v3_tar_bz2"), (b"}}}", None)]
+
+
+def assemble_repodata(subdir: str, parts: Iterable[Fragments], *, relations: Mapping[str, str] | None = None) -> bytes:
+    """Return ``repodata.json`` made of *parts*, in the order given (sort by package name)."""
+    known = list(parts)
+    revision = Revision.total(part.revision for part in known if part.revision is not None)
+    made = []
+    for literal, section in repodata_layout(subdir, relations=relations, revision=revision):
+        made.append(literal)
+        if section is not None:
+            made.append(b",".join(found for part in known if (found := getattr(part, section))))
+    return b"".join(made)
 
 
 def compress(data: bytes, level: int = 3) -> bytes:
@@ -160,5 +268,6 @@ def compress(data: bytes, level: int = 3) -> bytes:
     return zstandard.ZstdCompressor(level=level, write_content_size=True, write_checksum=False).compress(data)
 
 
-def _json(value: Any) -> str:
+def to_json(value: Any) -> str:
+    """Return *value* as compact JSON with sorted keys: the same value is always the same text."""
     return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))

@@ -56,9 +56,24 @@ def test_records_of_a_newer_schema_are_hidden_from_older_clients() -> None:
     document = unpack(index.shard(records).data)
     assert list(document["packages.conda"]) == ["a-2-0.conda"]
     assert list(document["v3"]["conda"]) == ["a-1-0"]
-    older, newer = index.json_fragment(records)
-    assert older == b""
-    assert b"a-1-0" not in newer
+    parts = index.fragments(records, removed=["a-0-0.conda"])
+    assert parts.tar_bz2 == b""
+    assert b"a-1-0" not in parts.conda
+    whole = json.loads(index.assemble_repodata("noarch", [parts]))
+    assert list(whole["packages.conda"]) == ["a-2-0.conda"]
+    assert list(whole["v3"]["conda"]) == ["a-1-0"]
+    moment = records["a-1-0.conda"]["indexed_timestamp"]
+    assert whole["info"]["repodata_revisions"] == {"v3": {"n_packages": 1, "newest": moment, "oldest": moment}}
+    listed, removed = index.listed_names(index.shard(records, ["a-0-0.conda"]).data)
+    assert (listed, removed) == (set(records), {"a-0-0.conda"})
+
+
+def test_match_specifications_of_the_newer_schema_have_brackets() -> None:
+    made = record(schema_version=3, depends=["b", "c >=1,<2", 'd[version="1.*"]'], constrains=["e 1.0 py*"], extra_depends={"t": ["f =2"]})
+    assert made["depends"] == ["b", 'c[version=">=1,<2"]', 'd[version="1.*"]']
+    assert made["constrains"] == ['e[version="1.0",build="py*"]']
+    assert made["extra_depends"] == {"t": ['f[version="=2"]']}
+    assert record(depends=["c >=1,<2"])["depends"] == ["c >=1,<2"]
 
 
 def test_the_shard_index_sorts_and_states_its_addresses() -> None:
@@ -79,14 +94,15 @@ def test_the_shard_index_sorts_and_states_its_addresses() -> None:
 
 
 def test_fragments_of_any_shape_make_json() -> None:
-    conda = index.json_fragment({"a-1-0.conda": record()})
-    bz2 = index.json_fragment({"b-1-0.tar.bz2": record("b")})
-    both = index.json_fragment({"c-1-0.conda": record("c"), "c-1-0.tar.bz2": record("c"), "c-2-0.conda": record("c", "2")})
-    for fragments in ([], [(b"", b"")], [conda], [bz2], [both], [conda, bz2], [bz2, conda, (b"", b""), both], [both, both and conda]):
-        document = json.loads(index.assemble_repodata("linux-64", iter(fragments), removed=["z-1-0.conda", "y-1-0.conda"]))
-        assert document["info"] == {"subdir": "linux-64"}
+    conda = index.fragments({"a-1-0.conda": record()}, removed=["y-1-0.conda"])
+    bz2 = index.fragments({"b-1-0.tar.bz2": record("b")})
+    both = index.fragments({"c-1-0.conda": record("c"), "c-1-0.tar.bz2": record("c"), "c-2-0.conda": record("c", "2")})
+    none = index.Fragments()
+    for parts in ([], [none], [conda], [bz2], [both], [conda, bz2], [bz2, conda, none, both], [both, conda]):
+        document = json.loads(index.assemble_repodata("linux-64", iter(parts), relations={"overrides": "../.."}))
+        assert document["info"] == {"subdir": "linux-64", "channel_relations": {"overrides": "../.."}}
         assert document["repodata_version"] == 1
-        assert document["removed"] == ["y-1-0.conda", "z-1-0.conda"]
+        assert document["removed"] == (["y-1-0.conda"] if conda in parts else [])
         assert all(name.endswith(".conda") for name in document["packages.conda"])
         assert all(name.endswith(".tar.bz2") for name in document["packages"])
     assert set(document["packages.conda"]) == {"a-1-0.conda", "c-1-0.conda", "c-2-0.conda"}

@@ -20,6 +20,7 @@ import zstandard
 
 from carrel.core.errors import Unavailable
 from carrel.database.engine import Database
+from carrel.formats.conda.index import Revision, repodata_layout
 from carrel.hub.channels.audience import Audience
 from carrel.hub.channels.conda.indexes import content_key
 from carrel.hub.channels.conda.repository import CondaChannelRepository
@@ -29,6 +30,7 @@ from carrel.hub.channels.conda.repository import CondaChannelRepository
 PROCESS_THRESHOLD_BYTES = 64 * 1024 * 1024
 _LEVEL = 1
 _PIECE = 1024 * 1024
+Layout = list[tuple[bytes, str | None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,15 +89,19 @@ def assemble(database: Database, request: AssemblyRequest) -> WholeIndex:
     folder = Path(request.folder)
     with database.read() as unit:
         repository = CondaChannelRepository(unit.connection)
-        listed = repository.listed_shards(request.label_id, request.subdir, request.audience) if request.label_id is not None else []
+        listed, relations = [], None
+        if request.label_id is not None:
+            listed = repository.listed_shards(request.label_id, request.subdir, request.audience)
+            relations = repository.relations(request.label_id)
         # The key is read in the same snapshot as the fragments, so a name never stands for other contents.
-        key = content_key(request.subdir, listed)
+        key = content_key(request.subdir, ((name, digest) for name, digest, _ in listed), relations)
         path = path_of(folder, key)
         if not path.exists():
             folder.mkdir(parents=True, exist_ok=True)
             temporary = folder / f".{key}.{secrets.token_hex(8)}"
             try:
-                _write(repository, request, temporary)
+                revision = Revision.total(revision for _, _, revision in listed if revision is not None)
+                _write(repository, request, repodata_layout(request.subdir, relations=relations, revision=revision), temporary)
                 temporary.replace(path)
             finally:
                 temporary.unlink(missing_ok=True)
@@ -142,24 +148,19 @@ def pieces(path: Path, *, decompressed: bool) -> tuple[int, Iterator[bytes]]:
     return size, read()
 
 
-def _write(repository: CondaChannelRepository, request: AssemblyRequest, path: Path) -> None:
-    head = b'{"info":{"subdir":' + json.dumps(request.subdir).encode() + b'},"packages":{'
-    middle = b'},"packages.conda":{'
-    tail = b'},"removed":[],"repodata_version":1}'
-    total = len(head) + len(middle) + len(tail)
+def _write(repository: CondaChannelRepository, request: AssemblyRequest, layout: Layout, path: Path) -> None:
+    total = sum(len(literal) for literal, _ in layout)
+    sections = {section for _, section in layout}
     if request.label_id is not None:
-        for count, size in repository.fragment_sizes(request.label_id, request.subdir, request.audience).values():
-            total += size + max(count - 1, 0)  # and the commas
+        sizes = repository.fragment_sizes(request.label_id, request.subdir, request.audience)
+        total += sum(size + max(count - 1, 0) for name, (count, size) in sizes.items() if name in sections)  # and the commas
     with path.open("wb") as target:
         # One frame with its size: some clients stop after the first of several, others need the size to reserve memory.
         with zstandard.ZstdCompressor(level=_LEVEL, write_content_size=True).stream_writer(target, size=total, closefd=False) as writer:
-            writer.write(head)
-            if request.label_id is not None:
-                _write_members(writer, repository.fragments(request.label_id, request.subdir, request.audience, "json_tar_bz2"))
-            writer.write(middle)
-            if request.label_id is not None:
-                _write_members(writer, repository.fragments(request.label_id, request.subdir, request.audience, "json_conda"))
-            writer.write(tail)
+            for literal, section in layout:
+                writer.write(literal)
+                if section is not None and request.label_id is not None:
+                    _write_members(writer, repository.fragments(request.label_id, request.subdir, request.audience, section))
         # Without it a power cut may leave the name with nothing behind it.
         target.flush()
         os.fdatasync(target.fileno())

@@ -11,19 +11,20 @@ import hashlib
 import threading
 from bisect import bisect_left, insort
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from carrel.database.engine import Database
 from carrel.formats.conda import index
+from carrel.formats.conda.index import Revision
 from carrel.hub.channels.audience import Audience
 from carrel.hub.channels.conda.maintenance import PROTOCOL
 from carrel.hub.channels.conda.repository import CondaChannelRepository, Entry, Listed
 from carrel.hub.channels.repository import ChannelVersionRepository
 
 # Part of every ETag of a whole index: bump it when the same shards are written as other JSON.
-JSON_FORMAT = b"1"
+JSON_FORMAT = b"2"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MAX_ENTRIES = 2_000_000
 _MAX_SPECIAL = 32  # indexes of one channel for callers who were given packages, or whose tokens are narrowed
@@ -63,6 +64,7 @@ class ShardIndex:
 @dataclass(slots=True)
 class _Channel:
     label_id: int | None
+    relations: dict[str, str] | None = None
     entries: dict[int, Entry] = field(default_factory=dict)
     order: list[tuple[str, int]] = field(default_factory=list)
     built: dict[Audience, ShardIndex] = field(default_factory=dict)
@@ -149,7 +151,7 @@ class CondaIndexes:
             known = self._channel(namespace, channel, repository)
             built = known.built.get(audience)
             if built is None:
-                built = build_shard_index(channel.subdir, _visible(known, audience))
+                built = build_shard_index(channel.subdir, _visible(known, audience), known.relations)
                 known.keep(audience, built)
             if built.count or channel.label == "main":
                 exists = channel.subdir == "noarch" or built.count > 0
@@ -225,10 +227,13 @@ class CondaIndexes:
         if changes.package_ids:
             for (label, subdir), channel in list(namespace.channels.items()):
                 # A label removed and made again has another id.
-                label_id = repository.label_id(namespace_id, label)
+                label_id, relations = repository.label(namespace_id, label) or (None, None)
                 if label_id != channel.label_id:
                     del namespace.channels[label, subdir]
                     continue
+                if relations != channel.relations:
+                    channel.relations = relations
+                    channel.built.clear()
                 found = {} if label_id is None else {e.package_id: e for e in repository.entries(label_id, subdir, changes.package_ids)}
                 for package_id in changes.package_ids:
                     channel.replace(package_id, found.get(package_id))
@@ -245,8 +250,8 @@ class CondaIndexes:
         key = (ref.label, ref.subdir)
         known = namespace.channels.get(key)
         if known is None:
-            label_id = repository.label_id(ref.namespace_id, ref.label)
-            known = _Channel(label_id)
+            label_id, relations = repository.label(ref.namespace_id, ref.label) or (None, None)
+            known = _Channel(label_id, relations)
             if label_id is not None:
                 known.entries = {entry.package_id: entry for entry in repository.entries(label_id, ref.subdir)}
                 known.order = sorted((entry.name, entry.package_id) for entry in known.entries.values())
@@ -289,18 +294,22 @@ def _visible(channel: _Channel, audience: Audience) -> list[Entry]:
     ]
 
 
-def build_shard_index(subdir: str, entries: list[Entry]) -> ShardIndex:
+def build_shard_index(subdir: str, entries: list[Entry], relations: Mapping[str, str] | None = None) -> ShardIndex:
     """Return the index of *entries*, which are in the order of names."""
     data = index.shard_index(
         subdir,
         {entry.name: entry.digest for entry in entries},
         created_at=max((entry.updated_at for entry in entries), default=_EPOCH),
+        relations=relations,
+        revision=Revision.total(entry.revision for entry in entries if entry.revision is not None),
     )
     etag = f'"{hashlib.sha256(data).hexdigest()}"'
-    return ShardIndex(data, etag, content_key(subdir, ((entry.name, entry.digest) for entry in entries)), len(entries))
+    key = content_key(subdir, ((entry.name, entry.digest) for entry in entries), relations)
+    return ShardIndex(data, etag, key, len(entries))
 
 
-def content_key(subdir: str, shards: Iterable[tuple[str, bytes]]) -> str:
+def content_key(subdir: str, shards: Iterable[tuple[str, bytes]], relations: Mapping[str, str] | None = None) -> str:
     """Return the digest that names the whole index made of *shards* (name and raw digest, in the order of names)."""
     joined = b"".join([part for name, digest in shards for part in (name.encode(), b"\0", digest)])
-    return hashlib.sha256(b"\0".join((JSON_FORMAT, subdir.encode(), joined))).hexdigest()
+    told = index.to_json(relations or {}).encode()
+    return hashlib.sha256(b"\0".join((JSON_FORMAT, subdir.encode(), told, joined))).hexdigest()

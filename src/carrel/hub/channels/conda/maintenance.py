@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 from carrel.core.clock import now, to_milliseconds
 from carrel.core.kinds import Kind
 from carrel.database.unit_of_work import UnitOfWork
 from carrel.formats.conda import index
+from carrel.formats.conda.hotfixes import Hotfixes
 from carrel.hub.channels.conda.repository import ChannelFile, CondaChannelRepository, ShardKey, ShardRow
 from carrel.hub.channels.repository import ChannelVersionRepository
 from carrel.hub.packages.changes import PackageChange, Reason
 
 PROTOCOL = "conda"
+# Every version notes a package, so that a reader can tell a quiet version from one whose notes were swept.
+NO_PACKAGE = 0
 
 
 class CondaChannelListener:
@@ -52,34 +56,64 @@ def refresh(uow: UnitOfWork, namespace_id: int, packages: dict[int, bool], at: d
     repository = CondaChannelRepository(uow.connection)
     for package_id, rewrite in packages.items():
         if rewrite:
-            _rewrite(repository, package_id, at)
-    versions.record(namespace_id, version, packages, at)
+            _rewrite(repository, namespace_id, package_id, at)
+    versions.record(namespace_id, version, packages or (NO_PACKAGE,), at)
 
 
-def _rewrite(repository: CondaChannelRepository, package_id: int, at: datetime) -> None:
-    present = repository.shard_digests(package_id)
+def announce(uow: UnitOfWork, namespace_id: int) -> None:
+    """Advance the version of a namespace's channels when something else than packages changed, such as a label's relations."""
+    refresh(uow, namespace_id, {}, now())
+
+
+def _rewrite(repository: CondaChannelRepository, namespace_id: int, package_id: int, at: datetime) -> None:
+    state = repository.state(namespace_id, package_id)
+    hotfixes = {subdir: repository.hotfixes(namespace_id, subdir, moment) for subdir, moment in state.hotfixes.items()}
     wanted: dict[ShardKey, list[ChannelFile]] = defaultdict(list)
     for file in repository.files(package_id):
         wanted[file.key].append(file)
-    replaced: set[str] = set()
-    for key, files in wanted.items():
-        records = {
-            file.filename: index.repodata_record(
-                file.attributes,
-                sha256=file.sha256,
-                md5=file.md5,
-                size=file.size,
-                indexed_timestamp=to_milliseconds(file.uploaded_at),
-            )
-            for file in files
-        }
-        shard = index.shard(records)
-        if present.get(key) != shard.sha256:
+    retired: set[str] = set()
+    empty: list[ShardKey] = []
+    for key in sorted({*wanted, *state.shards}, key=lambda key: (key.label_id, key.subdir)):
+        present = state.shards.get(key)
+        files = wanted.get(key, [])
+        records = _records(files, hotfixes.get(key.subdir))
+        listed_once = state.removed.get(key, set())
+        before = index.listed_names(present.data)[0] if present is not None else set()
+        repository.change_removed(package_id, key, before - records.keys() - listed_once, listed_once & records.keys(), at)
+        # Files that are there and not listed (yanked, removed by their owner) were never listed if they came that way.
+        removed = (listed_once | before | {file.filename for file in files}) - records.keys()
+        if not records and not removed:
+            empty.append(key)
+            continue
+        shard = index.shard(records, removed)
+        if present is None or present.sha256 != shard.sha256:
             # Not the package's name: that one may have been written by another ecosystem, in capitals.
-            name = files[0].attributes["index"]["name"]
-            tar_bz2, conda = index.json_fragment(records)
-            repository.put_shard(ShardRow(key, package_id, name, shard.sha256, conda, tar_bz2), shard.data, at)
-            replaced.add(present.get(key, ""))
-    repository.delete_shards(package_id, present.keys() - wanted.keys())
-    replaced |= {present[key] for key in present.keys() - wanted.keys()}
-    repository.retire_content(replaced - {""}, at)
+            name = files[0].attributes["index"]["name"] if files or present is None else present.name
+            row = ShardRow(key, package_id, name, shard.sha256, index.fragments(records, removed))
+            repository.put_shard(row, shard.data, at)
+            if present is not None:
+                retired.add(present.sha256)
+    repository.delete_shards(package_id, empty)
+    retired |= {state.shards[key].sha256 for key in empty if key in state.shards}
+    repository.retire_content(retired, at)
+
+
+def _records(files: Sequence[ChannelFile], hotfixes: Hotfixes | None) -> dict[str, Mapping[str, Any]]:
+    """Return the records of those *files* that are listed, as their owner wants them."""
+    records: dict[str, Mapping[str, Any]] = {}
+    for file in files:
+        if file.yanked:
+            continue
+        record: Mapping[str, Any] | None = index.repodata_record(
+            file.attributes,
+            sha256=file.sha256,
+            md5=file.md5,
+            size=file.size,
+            indexed_timestamp=to_milliseconds(file.uploaded_at),
+            attestations_sha256=file.attestations_sha256,
+        )
+        if hotfixes is not None and record is not None:
+            record = hotfixes.apply(file.filename, record)
+        if record is not None:
+            records[file.filename] = record
+    return records

@@ -7,17 +7,39 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, and_, bindparam, delete, func, select, update
+from sqlalchemy import (
+    BigInteger,
+    Connection,
+    LargeBinary,
+    String,
+    and_,
+    bindparam,
+    case,
+    cast,
+    delete,
+    func,
+    insert,
+    literal,
+    null,
+    select,
+    type_coerce,
+    union_all,
+    update,
+)
 
 from carrel.core.kinds import Kind
+from carrel.formats.conda.hotfixes import Hotfixes
+from carrel.formats.conda.index import Fragments, Revision
 from carrel.hub.channels.audience import Audience
-from carrel.hub.channels.models import shard, shard_content, shard_owner
+from carrel.hub.channels.models import hotfix, removed_record, shard, shard_content, shard_owner
 from carrel.hub.channels.repository import upsert
 from carrel.hub.labels.models import file_label, label
-from carrel.hub.packages.models import blob, file, package, release
+from carrel.hub.packages.models import blob, companion, file, package, release
 
 # SQLite allows 32,766 parameters in one statement; far fewer are needed at once.
 _BATCH = 5_000
+# Under which the attestations of a file are kept beside it.
+ATTESTATIONS = ".sigs"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +61,36 @@ class ChannelFile:
     size: int
     attributes: dict[str, Any]
     uploaded_at: datetime
+    yanked: bool
+    attestations_sha256: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class PresentShard:
+    """A shard before a change: its package's name, its digest and its bytes."""
+
+    name: str
+    sha256: str
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What is known of a package before its shards are written again.
+
+    Attributes
+    ----------
+    shards : dict
+        The present shards.
+    removed : dict
+        Names of files that were listed once.
+    hotfixes : dict of str to int
+        By subdir: when the owner's instructions changed, microseconds since the epoch.
+    """
+
+    shards: dict[ShardKey, PresentShard]
+    removed: dict[ShardKey, set[str]]
+    hotfixes: dict[str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +101,7 @@ class ShardRow:
     package_id: int
     name: str
     sha256: str
-    json_conda: bytes
-    json_tar_bz2: bytes
+    fragments: Fragments
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +117,8 @@ class Entry:
     visibility : str
         Of the package.
     updated_at : datetime
+    revision : Revision, optional
+        Of its records that older clients must not see.
     """
 
     package_id: int
@@ -73,6 +126,7 @@ class Entry:
     digest: bytes
     visibility: str
     updated_at: datetime
+    revision: Revision | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,18 +147,61 @@ _FILES = (
         blob.c.size,
         file.c.attributes,
         file.c.uploaded_at,
+        file.c.yanked_at,
+        companion.c.sha256.label("attestations_sha256"),
     )
     .select_from(file)
     .join(release, release.c.id == file.c.release_id)
     .join(blob, blob.c.sha256 == file.c.sha256)
     .join(file_label, file_label.c.file_id == file.c.id)
+    .join(companion, (companion.c.file_id == file.c.id) & (companion.c.suffix == ATTESTATIONS), isouter=True)
     .where(file.c.package_id == bindparam("package_id"), file.c.kind == Kind.CONDA.value, release.c.state == "published")
 )
 _DIGESTS = select(shard.c.label_id, shard.c.subdir, shard.c.sha256).where(shard.c.package_id == bindparam("package_id"))
+_NO_TEXT = cast(null(), String)
+_NO_BYTES = cast(null(), LargeBinary)
+_NO_NUMBER = cast(null(), BigInteger)
+_SHARD, _REMOVED, _HOTFIX = 1, 2, 3
+# One statement: an upload pays for each by itself.
+_STATE = union_all(
+    select(
+        literal(_SHARD).label("what"),
+        shard.c.label_id,
+        shard.c.subdir,
+        shard.c.name.label("text"),
+        shard.c.sha256,
+        shard_content.c.data,
+        _NO_NUMBER.label("at"),
+    )
+    .join(shard_content, shard_content.c.sha256 == shard.c.sha256)
+    .where(shard.c.package_id == bindparam("package_id")),
+    select(
+        literal(_REMOVED), removed_record.c.label_id, removed_record.c.subdir, removed_record.c.filename, _NO_TEXT, _NO_BYTES, _NO_NUMBER
+    ).where(removed_record.c.package_id == bindparam("package_id")),
+    select(
+        literal(_HOTFIX), _NO_NUMBER, hotfix.c.subdir, _NO_TEXT, _NO_TEXT, _NO_BYTES, type_coerce(hotfix.c.updated_at, BigInteger)
+    ).where(hotfix.c.namespace_id == bindparam("namespace_id")),
+)
+_INSTRUCTIONS = select(hotfix.c.instructions).where(
+    hotfix.c.namespace_id == bindparam("namespace_id"), hotfix.c.subdir == bindparam("subdir")
+)
+_ADD_REMOVED = insert(removed_record)
 _RETIRE = update(shard_content).where(shard_content.c.sha256.in_(bindparam("digests", expanding=True)))
+_LABEL = select(label.c.id, label.c.relations).where(label.c.namespace_id == bindparam("namespace_id"), label.c.name == bindparam("name"))
 _LABEL_ID = select(label.c.id).where(label.c.namespace_id == bindparam("namespace_id"), label.c.name == bindparam("name"))
+_REPLACED = ("name", "sha256", "updated_at", "revision", "json_removed", "json_v3_conda", "json_v3_tar_bz2", "json_conda", "json_tar_bz2")
+# Members of the whole index (see :class:`carrel.formats.conda.index.Fragments`) by their column.
+COLUMNS = {
+    "tar_bz2": shard.c.json_tar_bz2,
+    "conda": shard.c.json_conda,
+    "removed": shard.c.json_removed,
+    "v3_conda": shard.c.json_v3_conda,
+    "v3_tar_bz2": shard.c.json_v3_tar_bz2,
+}
+_MAX_KNOWN_HOTFIXES = 64
+_known_hotfixes: dict[tuple[int, str, int], Hotfixes] = {}
 _ENTRIES = (
-    select(shard.c.package_id, shard.c.name, shard.c.sha256, package.c.visibility, shard.c.updated_at)
+    select(shard.c.package_id, shard.c.name, shard.c.sha256, package.c.visibility, shard.c.updated_at, shard.c.revision)
     .join(package, package.c.id == shard.c.package_id)
     .where(shard.c.label_id == bindparam("label_id"), shard.c.subdir == bindparam("subdir"))
 )
@@ -136,6 +233,56 @@ class CondaChannelRepository:
                 row.size,
                 row.attributes,
                 row.uploaded_at,
+                row.yanked_at is not None,
+                row.attestations_sha256,
+            )
+
+    def state(self, namespace_id: int, package_id: int) -> State:
+        """Return what is known of a package before its shards are written again."""
+        found = State({}, {}, {})
+        for row in self._connection.execute(_STATE, {"namespace_id": namespace_id, "package_id": package_id}):
+            if row.what == _SHARD:
+                found.shards[ShardKey(row.label_id, row.subdir)] = PresentShard(row.text, row.sha256, bytes(row.data))
+            elif row.what == _REMOVED:
+                found.removed.setdefault(ShardKey(row.label_id, row.subdir), set()).add(row.text)
+            else:
+                found.hotfixes[row.subdir] = row.at
+        return found
+
+    def instructions(self, namespace_id: int, subdir: str) -> dict[str, Any] | None:
+        """Return the patch instructions of an owner, None when there are none."""
+        return self._connection.scalar(_INSTRUCTIONS, {"namespace_id": namespace_id, "subdir": subdir})
+
+    def hotfixes(self, namespace_id: int, subdir: str, updated_at: int) -> Hotfixes:
+        """Return the patch instructions as they were at *updated_at*; what was read before is not read again."""
+        key = (namespace_id, subdir, updated_at)
+        found = _known_hotfixes.get(key)
+        if found is None:
+            instructions = self.instructions(namespace_id, subdir)
+            found = Hotfixes.of(instructions) if instructions is not None else Hotfixes()
+            while len(_known_hotfixes) >= _MAX_KNOWN_HOTFIXES:
+                _known_hotfixes.pop(next(iter(_known_hotfixes)), None)
+            _known_hotfixes[key] = found
+        return found
+
+    def change_removed(self, package_id: int, key: ShardKey, added: Collection[str], taken_back: Collection[str], at: datetime) -> None:
+        """Note which names an index lists no more, and which it lists again."""
+        if added:
+            self._connection.execute(
+                _ADD_REMOVED,
+                [
+                    {"label_id": key.label_id, "subdir": key.subdir, "package_id": package_id, "filename": name, "removed_at": at}
+                    for name in sorted(added)
+                ],
+            )
+        if taken_back:
+            self._connection.execute(
+                delete(removed_record).where(
+                    removed_record.c.label_id == key.label_id,
+                    removed_record.c.subdir == key.subdir,
+                    removed_record.c.package_id == package_id,
+                    removed_record.c.filename.in_(sorted(taken_back)),
+                )
             )
 
     def shard_digests(self, package_id: int) -> dict[ShardKey, str]:
@@ -150,16 +297,15 @@ class CondaChannelRepository:
         self._connection.execute(upsert(dialect, shard_content, "created_at"), {"sha256": row.sha256, "data": content, "created_at": at})
         self._connection.execute(upsert(dialect, shard_owner), {"sha256": row.sha256, "package_id": row.package_id})
         self._connection.execute(
-            upsert(dialect, shard, "name", "sha256", "json_conda", "json_tar_bz2", "updated_at"),
+            upsert(dialect, shard, *_REPLACED),
             {
                 "label_id": row.key.label_id,
                 "subdir": row.key.subdir,
                 "package_id": row.package_id,
                 "name": row.name,
                 "sha256": row.sha256,
-                "json_conda": row.json_conda,
-                "json_tar_bz2": row.json_tar_bz2,
                 "updated_at": at,
+                **shard_columns(row.fragments),
             },
         )
 
@@ -187,6 +333,15 @@ class CondaChannelRepository:
         """Return the label's id, or None when the namespace has no such label."""
         return self._connection.scalar(_LABEL_ID, {"namespace_id": namespace_id, "name": name})
 
+    def label(self, namespace_id: int, name: str) -> tuple[int, dict[str, str] | None] | None:
+        """Return a label's id and relations, or None when the namespace has no such label."""
+        row = self._connection.execute(_LABEL, {"namespace_id": namespace_id, "name": name}).one_or_none()
+        return None if row is None else (row.id, row.relations)
+
+    def relations(self, label_id: int) -> dict[str, str] | None:
+        """Return the other channels that a label asks clients to load (CEP 42)."""
+        return self._connection.scalar(select(label.c.relations).where(label.c.id == label_id))
+
     def subdirs(self, label_id: int) -> list[str]:
         """Return the subdirs that hold anything under a label."""
         return sorted(self._connection.scalars(select(shard.c.subdir).where(shard.c.label_id == label_id).distinct()))
@@ -211,15 +366,16 @@ class CondaChannelRepository:
             found.extend(_entry(row) for row in self._connection.execute(_SOME_ENTRIES, {**channel, "package_ids": batch}))
         return found
 
-    def listed_shards(self, label_id: int, subdir: str, audience: Audience) -> list[tuple[str, bytes]]:
-        """Return name and raw digest of the shards of a channel, in the order of names."""
+    def listed_shards(self, label_id: int, subdir: str, audience: Audience) -> list[tuple[str, bytes, Revision | None]]:
+        """Return name, raw digest and held-back records of the shards of a channel, in the order of names."""
         rows = self._connection.execute(
-            select(shard.c.name, shard.c.sha256)
+            select(shard.c.name, shard.c.sha256, shard.c.revision)
             .join(package, package.c.id == shard.c.package_id)
             .where(shard.c.label_id == label_id, shard.c.subdir == subdir, audience.condition())
         )
+        found = [(row.name, bytes.fromhex(row.sha256), _revision(row.revision)) for row in rows]
         # Sorted here: a database's collation may differ from the order of code points.
-        return sorted((row.name, bytes.fromhex(row.sha256)) for row in rows)
+        return sorted(found, key=lambda item: item[:2])
 
     def content(self, namespace_id: int, sha256: str) -> tuple[bytes, dict[int, Listed]] | None:
         """Return a shard's bytes and, by id, the packages of the namespace that it belongs or belonged to."""
@@ -251,7 +407,7 @@ class CondaChannelRepository:
             found.update({row.id: Listed(row.name_key, row.visibility) for row in rows})
         return found
 
-    def fragments(self, label_id: int, subdir: str, audience: Audience, column: str) -> Iterator[bytes]:
+    def fragments(self, label_id: int, subdir: str, audience: Audience, section: str) -> Iterator[bytes]:
         """Yield the non-empty JSON fragments of a channel in the order of names.
 
         Parameters
@@ -260,10 +416,10 @@ class CondaChannelRepository:
             The channel.
         audience : Audience
             Who looks.
-        column : str
-            ``json_tar_bz2`` or ``json_conda``.
+        section : str
+            A name of :data:`COLUMNS`.
         """
-        fragment = shard.c[column]
+        fragment = COLUMNS[section]
         rows = self._connection.execution_options(yield_per=500).execute(
             select(fragment)
             .join(package, package.c.id == shard.c.package_id)
@@ -279,22 +435,18 @@ class CondaChannelRepository:
             yield row[0]
 
     def fragment_sizes(self, label_id: int, subdir: str, audience: Audience) -> dict[str, tuple[int, int]]:
-        """Return count and bytes of the non-empty fragments, by column name."""
-        sizes = {}
-        for column in ("json_tar_bz2", "json_conda"):
-            length = func.length(shard.c[column])
-            row = self._connection.execute(
-                select(func.count(), func.coalesce(func.sum(length), 0))
-                .select_from(shard)
-                .join(package, package.c.id == shard.c.package_id)
-                .where(
-                    and_(shard.c.label_id == label_id, shard.c.subdir == subdir),
-                    audience.condition(),
-                    length > 0,
-                )
-            ).one()
-            sizes[column] = (int(row[0]), int(row[1]))
-        return sizes
+        """Return count and bytes of the non-empty fragments, by section."""
+        columns = []
+        for fragment in COLUMNS.values():
+            length = func.length(fragment)
+            columns += [func.coalesce(func.sum(case((length > 0, 1), else_=0)), 0), func.coalesce(func.sum(length), 0)]
+        row = self._connection.execute(
+            select(*columns)
+            .select_from(shard)
+            .join(package, package.c.id == shard.c.package_id)
+            .where(and_(shard.c.label_id == label_id, shard.c.subdir == subdir), audience.condition())
+        ).one()
+        return {section: (int(row[2 * number]), int(row[2 * number + 1])) for number, section in enumerate(COLUMNS)}
 
     def package_ids(self, namespace_id: int) -> list[int]:
         """Return the packages of a namespace that hold conda files."""
@@ -304,8 +456,25 @@ class CondaChannelRepository:
         return sorted(rows)
 
 
+def shard_columns(fragments: Fragments) -> dict[str, Any]:
+    """Return the columns of the table ``shard`` that hold *fragments*."""
+    revision = fragments.revision
+    return {
+        "revision": None if revision is None else [revision.n_packages, revision.oldest, revision.newest],
+        "json_removed": fragments.removed or None,
+        "json_v3_conda": fragments.v3_conda or None,
+        "json_v3_tar_bz2": fragments.v3_tar_bz2 or None,
+        "json_conda": fragments.conda,
+        "json_tar_bz2": fragments.tar_bz2,
+    }
+
+
+def _revision(value: Any) -> Revision | None:
+    return None if value is None else Revision(*value)
+
+
 def _entry(row: Any) -> Entry:
-    return Entry(row.package_id, row.name, bytes.fromhex(row.sha256), row.visibility, row.updated_at)
+    return Entry(row.package_id, row.name, bytes.fromhex(row.sha256), row.visibility, row.updated_at, _revision(row.revision))
 
 
 def _batches(ids: Sequence[int]) -> Iterator[Sequence[int]]:
