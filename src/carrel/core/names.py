@@ -9,11 +9,11 @@ from carrel.core.errors import InvalidName
 # First path components that the URL map uses; no account may take them.
 RESERVED_NAMESPACES = frozenset(
     """
-    - _ about account activate admin api assets authentication authentications authentication-type channels collection
+    - _ about account activate admin api artifactory assets authentication authentications authentication-type channels collection
     collections commit conda copy cran dist docs download explore favicon.ico files group groups health healthz help
     invite join label labels legacy license login logout metrics new notices oauth oidc org organization organizations
     orgs package package_listing packages pypi r register release releases render robots.txt scopes search settings
-    setup sign-in sign-out signin signout simple stage static stats status t terms token tokens user users well-known
+    setup sign-in sign-out signin signout simple stage static stats status t terms token tokens user upload users v1 well-known
     """.split()
 )
 

@@ -24,6 +24,7 @@ from carrel.hub.accounts.devices import DeviceService
 from carrel.hub.accounts.passwords import AttemptLimiter, PasswordSignIn
 from carrel.hub.accounts.resolver import CredentialResolver
 from carrel.hub.accounts.service import AccountService
+from carrel.hub.anaconda.service import AnacondaService
 from carrel.hub.channels.conda.maintenance import CondaChannelListener
 from carrel.hub.channels.pypi.maintenance import PypiChannelListener
 from carrel.hub.channels.service import Channels
@@ -74,6 +75,8 @@ def build_hub(settings: HubSettings, database: Database, blobs: BlobStore) -> Hu
     upkeep = PackageUpkeep((CondaChannelListener(), PypiChannelListener(), SearchListener(), lookup, notebooks.places))
     labels = LabelService()
     packages = PackageService(upkeep)
+    releases = ReleaseService(packages, labels, upkeep)
+    files = FileService(settings, blobs, packages, labels, upkeep, lookup)
     tokens = TokenService(resolver.forget)
     return Hub(
         settings=settings,
@@ -88,14 +91,15 @@ def build_hub(settings: HubSettings, database: Database, blobs: BlobStore) -> Hu
         tokens=tokens,
         namespaces=NamespaceService(resolver.forget),
         packages=packages,
-        releases=ReleaseService(packages, labels, upkeep),
-        files=FileService(settings, blobs, packages, labels, upkeep, lookup),
+        releases=releases,
+        files=files,
         labels=labels,
         label_changes=LabelChangeService(labels, upkeep),
         notebooks=notebooks,
         collections=CollectionService(resolver.forget),
         publishers=PublisherService(IdentityVerifier(settings.oidc_issuers, settings.oidc_audiences), resolver.forget),
         search=SearchService(),
+        anaconda=AnacondaService(packages, releases, files, blobs, upkeep),
         channels=Channels(database, settings.data_dir / "indexes"),
         lookup=lookup,
         small_blobs=SmallBlobs(),

@@ -12,6 +12,7 @@ from carrel.hub.accounts.devices import DeviceService
 from carrel.hub.accounts.passwords import AttemptLimiter, PasswordSignIn
 from carrel.hub.accounts.resolver import CredentialResolver
 from carrel.hub.accounts.service import AccountService
+from carrel.hub.anaconda.service import AnacondaService
 from carrel.hub.channels.service import Channels
 from carrel.hub.collections.service import CollectionService
 from carrel.hub.files.lookup import FileLookup
@@ -51,6 +52,8 @@ class Hub:
         Brake on new accounts and device sign-ins per address.
     accounts, devices, tokens, namespaces, packages, releases, files, labels, label_changes, notebooks, collections, publishers, search
         Services, one per feature.
+    anaconda : AnacondaService
+        What only the anaconda.org API needs.
     channels : Channels
         Indexes that conda and PyPI clients read.
     lookup : FileLookup
@@ -82,6 +85,7 @@ class Hub:
     collections: CollectionService
     publishers: PublisherService
     search: SearchService
+    anaconda: AnacondaService
     channels: Channels
     lookup: FileLookup
     small_blobs: SmallBlobs

@@ -1,4 +1,4 @@
-"""Finding the caller of a request: URL token, ``Authorization`` header, session cookie, in this order."""
+"""Finding the caller of a request: URL token, ``Authorization`` or ``X-API-Key`` header, session cookie, in this order."""
 
 from __future__ import annotations
 
@@ -41,6 +41,8 @@ def credential_of(request: HTTPServerRequest) -> Credential | None:
     header = request.headers.get("Authorization", "")
     if header:
         return _from_header(header)
+    if key := request.headers.get("X-API-Key", ""):  # clients of quetz
+        return Credential(Via.TOKEN, key[:_MAX_SECRET])
     cookie = request.cookies.get(SESSION_COOKIE)
     if cookie is not None and cookie.value:
         return Credential(Via.SESSION, cookie.value[:_MAX_SECRET])

@@ -13,6 +13,7 @@ from pydantic.json_schema import models_json_schema
 from carrel import __version__
 from carrel.core.errors import CarrelError, Forbidden, RateLimited, Unauthenticated, Unavailable, Unprocessable
 from carrel.core.scopes import SCOPES
+from carrel.hub.urls import API
 from carrel.hub.web.endpoint import VERBS, Declaration, declaration_of
 from carrel.hub.web.errors import PROBLEM_JSON
 from carrel.hub.web.routing import Route
@@ -40,7 +41,7 @@ def describe(routes: Iterable[Route], title: str, server: str) -> dict[str, Any]
     operations = [
         (route, verb, declaration)
         for route in routes
-        if route.template.startswith("/api/")
+        if route.template.startswith(f"{API}/")
         for verb in VERBS
         if verb != "head" and (declaration := declaration_of(route.handler, verb)) is not None
     ]

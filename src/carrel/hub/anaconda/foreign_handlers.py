@@ -1,0 +1,203 @@
+"""Upload endpoints of other servers, for the clients that speak to these: quetz, Artifactory, prefix."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+from pydantic import BaseModel
+from tornado.web import stream_request_body
+
+from carrel.core.digests import is_sha256
+from carrel.core.errors import (
+    BadRequest,
+    FileExists,
+    Forbidden,
+    InsufficientStorage,
+    InvalidFile,
+    MetadataMismatch,
+    NotFound,
+    TooLarge,
+    Unprocessable,
+)
+from carrel.core.kinds import Kind
+from carrel.core.scopes import Scope
+from carrel.formats import Hints
+from carrel.hub.anaconda.forms import FORM_BYTES, FileForm
+from carrel.hub.anaconda.handlers import error_document
+from carrel.hub.files.ingest import IncomingFile
+from carrel.hub.files.schemas import File
+from carrel.hub.files.service import UploadRequest
+from carrel.hub.packages.views import FileView
+from carrel.hub.web.endpoint import Reply, endpoint
+from carrel.hub.web.multipart import boundary_of
+from carrel.hub.web.streaming import ReceivingHandler
+
+_ERRORS = (NotFound, Forbidden, BadRequest, InvalidFile, MetadataMismatch, FileExists, TooLarge, InsufficientStorage)
+
+
+class CondaUploadHandler(ReceivingHandler):
+    """Receives one conda package."""
+
+    incoming: IncomingFile | None = None
+    upload: UploadRequest
+
+    def error_body(self, error: BaseException | None, status: int) -> tuple[str, bytes]:
+        """Return the failure with its message first: these clients print the body."""
+        return "application/json", error_document(error, status)
+
+    async def expect(self, upload: UploadRequest) -> IncomingFile:
+        """Refuse what can be refused before the body, and return what takes it."""
+        self.upload = upload
+        self.hub.files.check_size(upload.size)
+        await self.hub.pool.read(lambda uow: self.hub.files.check_upload(uow, self.principal, upload))
+        self.incoming = IncomingFile(self.hub.blobs, self.hub.settings.max_upload_bytes)
+        return self.incoming
+
+    def store(self, upload: UploadRequest) -> tuple[FileView, bool]:
+        """Enter the received bytes; return the file and whether it is new. Runs in the pool."""
+        if self.incoming is None:
+            raise BadRequest("The upload was not prepared.")
+        stored = self.incoming.finish(upload.filename, upload.kind, Hints(), size=upload.size, sha256=upload.sha256)
+        return self.hub.pool.write_now(lambda uow: self.hub.files.register(uow, self.principal, upload, stored))
+
+    async def receive_whole_body(self) -> Reply | None:
+        """Take the rest of a body that is the file, and answer."""
+        try:
+            rest = await self.rest()
+            if self._refused:
+                await self._finish_refusal()
+                return None
+
+            def keep() -> tuple[FileView, bool]:
+                if rest and self.incoming is not None:
+                    self.incoming.feed(rest)
+                return self.store(self.upload)
+
+            view, _made = await self.hub.pool.receive(keep)
+        finally:
+            self.release()
+        return Reply(File.of(view, self.urls), HTTPStatus.CREATED)
+
+    def release(self) -> None:
+        """Discard an upload that did not become a file."""
+        if self.incoming is not None:
+            self.incoming.abort()
+
+
+class QuetzQuery(BaseModel):
+    """What stands beside the file; *force* is not obeyed: a name is never given to other bytes."""
+
+    force: bool = False
+    sha256: str | None = None
+
+
+@stream_request_body
+class QuetzHandler(CondaUploadHandler):
+    """``/api/channels/{channel}/upload/{filename}``."""
+
+    async def check_request(self) -> None:
+        """Refuse before the body."""
+        sha256 = self.get_query_argument("sha256", "").lower() or None
+        _require_sha256(sha256)
+        kwargs = self.path_kwargs
+        upload = UploadRequest(kwargs["channel"], kwargs["filename"], kind=Kind.CONDA.value, size=self.announced_size, sha256=sha256)
+        incoming = await self.expect(upload)
+        self.receive_into(incoming.feed, self.hub.settings.max_upload_bytes)
+
+    @endpoint(summary="Upload a conda package as to quetz", scope=Scope.CONDA_UPLOAD, query=QuetzQuery, status=201, errors=_ERRORS)
+    async def post(self, channel: str, filename: str, query: QuetzQuery) -> Reply | None:
+        """The body is the file; the token stands in ``X-API-Key``."""
+        return await self.receive_whole_body()
+
+
+@stream_request_body
+class ArtifactoryHandler(CondaUploadHandler):
+    """``/artifactory/{channel}/{subdir}/{filename}``."""
+
+    async def check_request(self) -> None:
+        """Refuse before the body."""
+        sha256 = self.request.headers.get("X-Checksum-Sha256", "").lower() or None
+        _require_sha256(sha256)
+        kwargs = self.path_kwargs
+        labels = (kwargs.get("label") or "main",)
+        upload = UploadRequest(
+            kwargs["channel"],
+            kwargs["filename"],
+            kwargs["subdir"],
+            kind=Kind.CONDA.value,
+            labels=labels,
+            size=self.announced_size,
+            sha256=sha256,
+        )
+        incoming = await self.expect(upload)
+        self.receive_into(incoming.feed, self.hub.settings.max_upload_bytes)
+
+    @endpoint(summary="Upload a conda package as to Artifactory", scope=Scope.CONDA_UPLOAD, status=201, errors=_ERRORS)
+    async def put(self, channel: str, subdir: str, filename: str, label: str = "main") -> Reply | None:
+        """The body is the file; the token is sent as Bearer, or as the password of Basic."""
+        return await self.receive_whole_body()
+
+
+class PrefixQuery(BaseModel):
+    """*force* is not obeyed: a name is never given to other bytes."""
+
+    force: bool = False
+
+
+@stream_request_body
+class PrefixHandler(CondaUploadHandler):
+    """``/api/v1/upload/{channel}``."""
+
+    form: FileForm
+
+    async def check_request(self) -> None:
+        """Refuse before the body: who, how large, which form."""
+        boundary = boundary_of(self.request.headers.get("Content-Type", ""))
+        incoming = await self.expect(UploadRequest(self.path_kwargs["channel"], "", kind=Kind.CONDA.value))
+        self.hub.files.check_size(self.announced_size)
+        self.form = FileForm(boundary, incoming.feed, lambda form: None)
+        self.receive_into(self.form.feed, self.hub.settings.max_upload_bytes + FORM_BYTES)
+
+    @endpoint(
+        summary="Upload a conda package as to a prefix server",
+        scope=Scope.CONDA_UPLOAD,
+        query=PrefixQuery,
+        status=201,
+        errors=(*_ERRORS, Unprocessable),
+    )
+    async def post(self, channel: str, query: PrefixQuery) -> Reply | None:
+        """A form with the part ``file`` (headers ``X-File-Name`` and ``X-File-SHA256``); 409 when it exists, 422 when it is invalid."""
+        form = getattr(self, "form", None)
+        try:
+            rest = await self.rest()
+            if self._refused:
+                await self._finish_refusal()
+                return None
+            if form is None:
+                raise BadRequest("The upload was not prepared.")
+
+            def keep() -> tuple[FileView, bool]:
+                form.feed(rest)
+                form.finish()
+                return self._enter(channel, form)
+
+            view, made = await self.hub.pool.receive(keep)
+        except (InvalidFile, MetadataMismatch) as error:
+            raise Unprocessable(error.detail, code=error.code, **error.fields) from error
+        finally:
+            self.release()
+        if not made:
+            raise FileExists(f"{view.filename} exists already.", filename=view.filename)
+        return Reply(File.of(view, self.urls), HTTPStatus.CREATED)
+
+    def _enter(self, channel: str, form: FileForm) -> tuple[FileView, bool]:
+        headers = form.file.headers if form.file is not None else {}
+        filename = headers.get("x-file-name") or (form.file.filename if form.file is not None else None) or ""
+        sha256 = headers.get("x-file-sha256", "").lower() or None
+        _require_sha256(sha256)
+        return self.store(UploadRequest(channel, filename.rpartition("/")[2], kind=Kind.CONDA.value, sha256=sha256))
+
+
+def _require_sha256(text: str | None) -> None:
+    if text is not None and not is_sha256(text):
+        raise BadRequest("The SHA-256 is 64 hexadecimal digits.", code="invalid_digest", field="sha256")

@@ -1,0 +1,60 @@
+"""SQL of uploads under way, and of what the lists of this API say beside what the services do."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row, delete, insert, select, update
+
+from carrel.database.unit_of_work import UnitOfWork
+from carrel.hub.anaconda.models import staged_upload
+from carrel.hub.namespaces.models import namespace
+from carrel.hub.packages.models import file, release
+
+
+def insert_staged(uow: UnitOfWork, values: dict[str, Any]) -> None:
+    """Add an announced upload."""
+    uow.connection.execute(insert(staged_upload), values)
+
+
+def staged(uow: UnitOfWork, upload_id: str, moment: datetime) -> Row[Any] | None:
+    """Return an announced upload that has not expired, with ``namespace`` by name."""
+    query = (
+        select(staged_upload, namespace.c.name.label("namespace"))
+        .join(namespace, namespace.c.id == staged_upload.c.namespace_id)
+        .where(staged_upload.c.id == upload_id, staged_upload.c.expires_at > moment)
+    )
+    return uow.connection.execute(query).one_or_none()
+
+
+def set_received(uow: UnitOfWork, upload_id: str, *, sha256: str, md5: str, size: int) -> bool:
+    """Note the bytes of an upload that has none yet; False when it has, or is gone."""
+    statement = update(staged_upload).where(staged_upload.c.id == upload_id, staged_upload.c.size.is_(None))
+    return uow.connection.execute(statement.values(sha256=sha256, md5=md5, size=size)).rowcount == 1
+
+
+def delete_staged(uow: UnitOfWork, upload_id: str) -> bool:
+    """Forget an upload; False when it was forgotten already."""
+    return uow.connection.execute(delete(staged_upload).where(staged_upload.c.id == upload_id)).rowcount == 1
+
+
+def delete_expired(uow: UnitOfWork, moment: datetime) -> None:
+    """Forget uploads that were never finished."""
+    uow.connection.execute(delete(staged_upload).where(staged_upload.c.expires_at <= moment))
+
+
+def subdirs_of(uow: UnitOfWork, package_ids: Collection[int]) -> dict[int, list[str]]:
+    """Return the subdirs of the published conda files of some packages."""
+    query = (
+        select(file.c.package_id, file.c.subdir)
+        .join(release, release.c.id == file.c.release_id)
+        .where(file.c.package_id.in_(package_ids), file.c.kind == "conda", release.c.state == "published")
+        .distinct()
+        .order_by(file.c.package_id, file.c.subdir)
+    )
+    found: dict[int, list[str]] = {}
+    for row in uow.connection.execute(query):
+        found.setdefault(row.package_id, []).append(row.subdir)
+    return found

@@ -1,0 +1,58 @@
+"""Addresses of the anaconda.org API and of foreign upload endpoints.
+
+Words come before ``/api/{channel}/notices``: no namespace may be named like one of them.
+"""
+
+from __future__ import annotations
+
+from carrel.hub.anaconda.authentication import (
+    AuthenticationHandler,
+    AuthenticationsHandler,
+    AuthenticationTypeHandler,
+    NamedAuthenticationHandler,
+    ScopesHandler,
+)
+from carrel.hub.anaconda.files import CommitHandler, DownloadHandler, FileByIdHandler, FileHandler, StageHandler
+from carrel.hub.anaconda.foreign_handlers import ArtifactoryHandler, PrefixHandler, QuetzHandler
+from carrel.hub.anaconda.handlers import RootHandler, UnknownHandler
+from carrel.hub.anaconda.packages import PackageHandler, PackagesHandler
+from carrel.hub.anaconda.releases import ReleaseHandler
+from carrel.hub.anaconda.search import SearchHandler
+from carrel.hub.anaconda.upload_handlers import BytesHandler
+from carrel.hub.anaconda.users import MeHandler, MyOrganizationsHandler, OrganizationsHandler, UserHandler
+from carrel.hub.urls import API
+from carrel.hub.web.routing import Route
+
+_FILE = "{login}/{package}/{version}/{basename:.+}"
+_RELEASE = "/api/release/{login}/{package}/{version}"
+
+ROUTES: tuple[Route, ...] = (
+    Route(f"{API}/upload/{{channel}}", PrefixHandler),
+    Route("/api", RootHandler),
+    Route("/api/", RootHandler),
+    Route("/api/authentication-type", AuthenticationTypeHandler),
+    Route("/api/authentications", AuthenticationsHandler),
+    Route("/api/authentications/name/{name:.+}", NamedAuthenticationHandler),
+    Route("/api/authentications/org/{organization}/name/{name:.+}", NamedAuthenticationHandler),
+    Route("/api/authentication", AuthenticationHandler),
+    Route("/api/scopes", ScopesHandler),
+    Route("/api/user", MeHandler),
+    Route("/api/user/orgs", MyOrganizationsHandler),
+    Route("/api/user/{login}", UserHandler),
+    Route("/api/users/{login}/orgs", OrganizationsHandler),
+    Route("/api/packages", PackagesHandler),
+    Route("/api/packages/{login}", PackagesHandler),
+    Route("/api/package/{login}/{package}", PackageHandler),
+    Route(_RELEASE, ReleaseHandler),
+    Route("/api/dist/{login}/{package}/{version}/-/{id}", FileByIdHandler),
+    Route(f"/api/dist/{_FILE}", FileHandler),
+    Route(f"/api/download/{_FILE}", DownloadHandler),
+    Route(f"/api/stage/{_FILE}", StageHandler),
+    Route("/api/upload/{upload:[0-9a-f]+}", BytesHandler),
+    Route(f"/api/commit/{_FILE}", CommitHandler),
+    Route("/api/search", SearchHandler),
+    Route("/api/channels/{channel}/upload/{filename}", QuetzHandler),
+    Route("/api/{path:(?!v1(?:/|$)).*}", UnknownHandler),
+    Route("/artifactory/{channel}/{subdir}/{filename}", ArtifactoryHandler),
+    Route("/artifactory/{channel}/label/{label:.+}/{subdir}/{filename}", ArtifactoryHandler),
+)
