@@ -14,7 +14,7 @@ import pytest
 from carrel.core.access import Role
 from carrel.core.clock import now
 from carrel.core.errors import BadRequest, Conflict, FileExists, Forbidden, NotFound, Unavailable
-from carrel.core.scopes import ALL_SCOPES, Scope
+from carrel.core.scopes import ALL_SCOPES, Scope, expand
 from carrel.database.engine import Database
 from carrel.database.unit_of_work import UnitOfWork
 from carrel.formats import Hints
@@ -248,7 +248,7 @@ def test_tokens_never_exceed_their_maker(world: World) -> None:
     new = world.write(lambda uow: create(uow, alice, name="x", scopes={Scope.PACKAGE_READ}, namespace="acme", expires_in=60))
     found = world.hub.resolver.resolve(Via.TOKEN, new.secret)
     assert found is not None
-    assert found.scopes == {Scope.PACKAGE_READ}
+    assert found.scopes == expand({Scope.PACKAGE_READ})
     assert len(found.memberships) == 1
     assert world.hub.resolver.cached(Via.TOKEN, new.secret) == found
     world.hub.usage.flush()

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, Select, bindparam, delete, exists, insert, or_, select, update
+from sqlalchemy import ColumnElement, Row, Select, bindparam, delete, exists, insert, or_, select, update
 
 from carrel.database.statements import insert_new, insert_or_update
 from carrel.database.unit_of_work import UnitOfWork
@@ -94,12 +94,15 @@ def to_view(row: Row[Any], labels: Mapping[int, tuple[str, ...]]) -> FileView:
     )
 
 
-def views_of_releases(uow: UnitOfWork, release_ids: Collection[int]) -> dict[int, list[FileView]]:
-    """Return the files of some releases by release id, by subdir and name."""
+def views_of_releases(uow: UnitOfWork, release_ids: Collection[int], sees: ColumnElement[bool] | None = None) -> dict[int, list[FileView]]:
+    """Return the files of some releases by release id, by subdir and name.
+
+    *sees* is the condition of :func:`carrel.hub.packages.visibility.visible_files`.
+    """
     found: dict[int, list[FileView]] = {release_id: [] for release_id in release_ids}
     if release_ids:
         query = select_files().where(file.c.release_id.in_(release_ids)).order_by(file.c.subdir, file.c.filename)
-        rows = list(uow.connection.execute(query))
+        rows = list(uow.connection.execute(query if sees is None else query.where(sees)))
         labels = labels_of(uow, [row.id for row in rows])
         for row in rows:
             found[row.release_id].append(to_view(row, labels))
@@ -122,11 +125,18 @@ def labels_of(uow: UnitOfWork, file_ids: Collection[int]) -> dict[int, tuple[str
     return found
 
 
-def in_release(uow: UnitOfWork, release_id: int, filename: str, subdir: str | None) -> list[Row[Any]]:
-    """Return the files of a release with that name: several when it exists in several subdirs and *subdir* is None."""
+def in_release(
+    uow: UnitOfWork, release_id: int, filename: str, subdir: str | None, sees: ColumnElement[bool] | None = None
+) -> list[Row[Any]]:
+    """Return the files of a release with that name: several when it exists in several subdirs and *subdir* is None.
+
+    *sees* is the condition of :func:`carrel.hub.packages.visibility.visible_files`.
+    """
     query = select_files().where(file.c.release_id == release_id, file.c.filename == filename)
     if subdir is not None:
         query = query.where(file.c.subdir == subdir)
+    if sees is not None:
+        query = query.where(sees)
     return list(uow.connection.execute(query.limit(2)))
 
 

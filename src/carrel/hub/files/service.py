@@ -9,7 +9,7 @@ from typing import Any
 from packaging.utils import canonicalize_version
 from sqlalchemy import Row
 
-from carrel.core.access import Role
+from carrel.core.access import Permission, Role
 from carrel.core.clock import now
 from carrel.core.errors import (
     BadRequest,
@@ -34,12 +34,20 @@ from carrel.hub.files.ingest import StoredFile, blob_rows
 from carrel.hub.files.lookup import FileLookup, Located
 from carrel.hub.labels.repository import by_names as labels_by_names
 from carrel.hub.labels.service import LabelService
-from carrel.hub.namespaces.service import find_namespace, require_member, require_owner
+from carrel.hub.namespaces.service import find_namespace
 from carrel.hub.packages import repository as packages
+from carrel.hub.packages.access import (
+    require_labels,
+    require_permission,
+    require_uploader,
+    require_whole_package,
+    role_on_labels,
+)
 from carrel.hub.packages.changes import Reason
 from carrel.hub.packages.service import PackageService, check_visibility, find_package
 from carrel.hub.packages.upkeep import PackageUpkeep
 from carrel.hub.packages.views import FileView
+from carrel.hub.packages.visibility import visible_files
 from carrel.hub.releases import repository as releases
 from carrel.hub.releases.service import find_release
 from carrel.hub.settings import HubSettings
@@ -118,7 +126,7 @@ class FileService:
         NotFound, Forbidden, BadRequest, FileExists
         """
         namespace = find_namespace(uow, request.namespace)
-        role = require_member(principal, namespace)
+        require_uploader(principal, namespace, request.labels)
         kind = Kind(request.kind) if request.kind is not None else detect(request.filename).kind
         get(kind)
         for label in request.labels:
@@ -132,7 +140,7 @@ class FileService:
         if request.version is not None:
             validate_version(request.version)
         locked = [row.name for row in labels_by_names(uow, namespace.id, request.labels) if row.locked]
-        if locked and role is not Role.OWNER:
+        if locked and not principal.is_owner(namespace.id):
             raise Forbidden(f"The label {locked[0]!r} is locked: only owners of the namespace use it.", code="label_locked")
         if request.package is not None:
             validate_package(request.package)
@@ -153,7 +161,8 @@ class FileService:
         metadata = stored.metadata
         check_against(request, metadata)
         namespace = find_namespace(uow, request.namespace)
-        role = require_member(principal, namespace)
+        require_uploader(principal, namespace, request.labels)
+        role = role_on_labels(principal, namespace.id)
         version = validate_version(metadata.version)
         package = self._packages.ensure(uow, principal, namespace, metadata.package, metadata.kind, request.visibility)
         if request.visibility is not None:
@@ -206,21 +215,27 @@ class FileService:
         """Return a file."""
         found = find_package(uow, principal, namespace, package)
         release = find_release(uow, principal, found, version)
-        row = _only_one(repository.in_release(uow, release.id, filename, subdir), filename)
+        row = _only_one(repository.in_release(uow, release.id, filename, subdir, visible_files(principal)), filename)
         return repository.to_view(row, repository.labels_of(uow, [row.id]))
 
     def delete(
         self, uow: UnitOfWork, principal: Principal, namespace: str, package: str, version: str, filename: str, subdir: str | None
     ) -> None:
-        """Remove a file: owners any, members those of releases that they started."""
+        """Remove a file: any with the permission ``admin``, with ``write`` those of releases that one started."""
         found = find_package(uow, principal, namespace, package)
         owner = find_namespace(uow, namespace)
-        role = require_member(principal, owner)
+        permission = require_permission(principal, found, Permission.WRITE)
         packages.lock(uow, found.id)
         release = find_release(uow, principal, found, version)
-        if role is not Role.OWNER and release.created_by != principal.user_id:
-            raise Forbidden("Members remove only files of the releases that they made.", code="not_an_owner")
-        row = _only_one(repository.in_release(uow, release.id, filename, subdir), filename)
+        if permission < Permission.ADMIN and release.created_by != principal.user_id:
+            raise Forbidden(
+                "With the permission 'write' one removes only files of the releases that one made; others need 'admin'.",
+                code="not_an_owner",
+                permission=Permission.ADMIN.value,
+            )
+        row = _only_one(repository.in_release(uow, release.id, filename, subdir, visible_files(principal)), filename)
+        if principal.limits.labels is not None:
+            require_labels(principal, repository.labels_of(uow, [row.id]).get(row.id, ()))
         published = release.state == "published"
         if published:
             packages.retire_files(uow, owner.id, {row.unique_key: row.sha256}, now())
@@ -248,10 +263,13 @@ class FileService:
         """Give a file exactly these labels."""
         found = find_package(uow, principal, namespace, package)
         owner = find_namespace(uow, namespace)
-        role = require_member(principal, owner)
+        require_permission(principal, found, Permission.WRITE)
+        role = role_on_labels(principal, owner.id)
         packages.lock(uow, found.id)
         release = find_release(uow, principal, found, version)
-        row = _only_one(repository.in_release(uow, release.id, filename, subdir), filename)
+        row = _only_one(repository.in_release(uow, release.id, filename, subdir, visible_files(principal)), filename)
+        if principal.limits.labels is not None and (changed := set(labels) ^ set(repository.labels_of(uow, [row.id]).get(row.id, ()))):
+            require_labels(principal, changed)
         if self._labels.assign(uow, role, owner.id, row.id, labels):
             subject = f"{namespace}/{found.name}/{release.version}/{filename}"
             record(uow, principal, "file.label", owner.id, subject, {"labels": sorted(labels)})
@@ -281,7 +299,8 @@ class FileService:
             self._packages.set_visibility(uow, principal, namespace, package, visibility)
             return
         if visibility != package.visibility:
-            require_owner(principal, namespace)
+            require_permission(principal, package, Permission.ADMIN)
+            require_whole_package(principal)
             check_visibility(namespace, visibility, Role.OWNER)
         releases.update_release(uow, release.id, {"visibility": visibility})  # until it is published
 

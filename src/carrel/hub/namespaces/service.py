@@ -19,6 +19,7 @@ from carrel.hub.accounts import repository as accounts
 from carrel.hub.accounts.principal import Principal
 from carrel.hub.audit.repository import record
 from carrel.hub.namespaces import repository
+from carrel.hub.packages.access import require_unlimited
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,14 +76,15 @@ def require_member(principal: Principal, namespace: Row[Any]) -> Role:
 
 
 def require_owner(principal: Principal, namespace: Row[Any]) -> None:
-    """Refuse callers who do not own *namespace*.
+    """Refuse callers who do not own *namespace*, and tokens that are narrowed to a part of it.
 
     Raises
     ------
     Forbidden
     """
     if require_member(principal, namespace) is not Role.OWNER:
-        raise Forbidden(f"Only owners of {namespace.name!r} may do this.", code="not_an_owner")
+        raise Forbidden(f"Only owners of {namespace.name!r} may do this; you are a member.", code="not_an_owner")
+    require_unlimited(principal)
 
 
 class NamespaceService:
@@ -107,6 +109,7 @@ class NamespaceService:
             raise Unauthenticated("Sign in to create an organization.")
         if principal.namespace_limit is not None:
             raise Forbidden("This token is limited to one namespace and cannot create another.", code="namespace_limit")
+        require_unlimited(principal)
         validate_namespace(name)
         namespace_id = create_namespace(
             uow,
@@ -137,6 +140,7 @@ class NamespaceService:
         """Return the members of an organization, to members."""
         row = self._organization(uow, name)
         require_member(principal, row)
+        require_unlimited(principal)
         return [Member(item.name, item.display_name, Role(item.role)) for item in repository.members(uow, row.id)]
 
     def set_member(self, uow: UnitOfWork, principal: Principal, name: str, user_name: str, role: Role) -> Member:
@@ -164,6 +168,7 @@ class NamespaceService:
         row = self._organization(uow, name)
         if user_name == principal.user_name:
             require_member(principal, row)
+            require_unlimited(principal)
         else:
             require_owner(principal, row)
         member = accounts.user_by_name(uow, user_name)

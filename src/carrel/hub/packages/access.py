@@ -56,6 +56,31 @@ def require_permission(principal: Principal, package: PackageLike | Row[Any], ne
     raise Forbidden(f"{who} may {_NEEDED[needed]}. Ask an owner of the namespace.", code=code, permission=needed.value)
 
 
+def require_uploader(principal: Principal, namespace: Row[Any], labels: Collection[str]) -> None:
+    """Refuse those who can upload nothing under *labels* into a namespace, before it is known into which package.
+
+    Raises
+    ------
+    Unauthenticated, Forbidden
+    """
+    if principal.role_in(namespace.id) is None and all(
+        principal.grants[package_id] < Permission.WRITE for package_id in principal.granted_in(namespace.id)
+    ):
+        if principal.is_anonymous:
+            raise Unauthenticated("Sign in or send a token to do this.")
+        if principal.namespace_limit not in (None, namespace.id):
+            raise Forbidden(f"This token is limited to another namespace than {namespace.name!r}.", code="namespace_limit")
+        raise Forbidden(
+            f"You are not a member of {namespace.name!r}, and no package there was given to you to write to.", code="not_a_member"
+        )
+    require_labels(principal, labels)
+
+
+def role_on_labels(principal: Principal, namespace_id: int) -> Role:
+    """Return the role that counts for locked labels: owners use them, everybody else who may write does not."""
+    return Role.OWNER if principal.is_owner(namespace_id) else Role.MEMBER
+
+
 def require_writable(principal: Principal) -> None:
     """Refuse tokens that are narrowed to a collection: those read.
 

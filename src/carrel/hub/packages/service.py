@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Row
 
-from carrel.core.access import Role, Visibility
+from carrel.core.access import Permission, Role, Visibility
 from carrel.core.clock import now
 from carrel.core.errors import BadRequest, Forbidden, NotFound, Unavailable
 from carrel.core.names import canonical_package, validate_package
@@ -16,12 +16,15 @@ from carrel.database.unit_of_work import UnitOfWork
 from carrel.hub.accounts.principal import Principal
 from carrel.hub.audit.repository import record
 from carrel.hub.files import repository as files
-from carrel.hub.namespaces.service import find_namespace, require_member, require_owner
+from carrel.hub.namespaces.service import find_namespace, require_member
 from carrel.hub.packages import repository
+from carrel.hub.packages.access import require_package_name, require_permission, require_whole_package
 from carrel.hub.packages.changes import Reason
 from carrel.hub.packages.upkeep import PackageUpkeep
 from carrel.hub.packages.views import PackageView, Page
-from carrel.hub.packages.visibility import may_reach
+
+# PEP 792: nothing may be added to these.
+_CLOSED = frozenset(("archived", "quarantined"))
 
 
 def find_package(uow: UnitOfWork, principal: Principal, namespace: str, name: str) -> Row[Any]:
@@ -92,14 +95,15 @@ class PackageService:
         return Page(tuple(repository.to_view(item) for item in rows[:limit]), more)
 
     def update(self, uow: UnitOfWork, principal: Principal, namespace: str, name: str, changes: dict[str, Any]) -> PackageView:
-        """Change texts (members) or visibility (owners)."""
+        """Change texts (with the permission to write) or visibility (with ``admin``)."""
         owner = find_namespace(uow, namespace)
         repository.lock(uow, find_package(uow, principal, namespace, name).id)
         row = find_package(uow, principal, namespace, name)
-        require_member(principal, owner)
+        require_permission(principal, row, Permission.WRITE)
+        require_whole_package(principal)
         visibility = changes.get("visibility")
         if visibility is not None and visibility != row.visibility:
-            require_owner(principal, owner)
+            require_permission(principal, row, Permission.ADMIN)
             check_visibility(owner, visibility, Role.OWNER)
         if changes:
             repository.update_package(uow, row.id, {**changes, "updated_at": now()})
@@ -109,9 +113,10 @@ class PackageService:
         return self.get(uow, principal, namespace, name)
 
     def delete(self, uow: UnitOfWork, principal: Principal, namespace: str, name: str) -> None:
-        """Remove a package with all its releases (owners)."""
+        """Remove a package with all its releases (permission ``admin``)."""
         row = find_package(uow, principal, namespace, name)
-        require_owner(principal, find_namespace(uow, namespace))
+        require_permission(principal, row, Permission.ADMIN)
+        require_whole_package(principal)
         repository.lock(uow, row.id)
         repository.retire_files(uow, row.namespace_id, files.keys_of(uow, package_id=row.id), now())
         repository.delete_package(uow, row.id)
@@ -124,12 +129,28 @@ class PackageService:
         Raises
         ------
         NotFound
-            The name belongs to a package that the caller may not know of.
+            The name belongs to a package that the caller, a member, may not know of.
+        Unauthenticated, Forbidden
+            They may not upload to it, or not make it: outsiders learn from that nothing about what there is.
         """
         finder = repository.find_canonical if kind == "pypi" else repository.find_any
         row = finder(uow, namespace.id, name)
-        if row is not None and not may_reach(principal, row):
+        require_package_name(principal, name if row is None or name.lower() in (principal.limits.packages or ()) else row.name_key)
+        if row is None:
+            require_member(principal, namespace)
+            return None
+        if principal.permission_on(row) is None:
+            require_member(principal, namespace)
             raise NotFound(f"There is no package {name[:128]!r} in {namespace.name!r} that you may change.")
+        if principal.role_in(namespace.id) is None and row.id not in principal.grants:
+            require_member(principal, namespace)
+        require_permission(principal, row, Permission.WRITE)
+        if row.status in _CLOSED:
+            raise Forbidden(
+                f"{row.name} is {row.status}: it takes no new files. An owner changes that in the settings of the package.",
+                code="package_closed",
+                package_status=row.status,
+            )
         return row
 
     def ensure(
@@ -143,9 +164,9 @@ class PackageService:
         Unavailable
             Another request makes or removes it at this moment.
         """
-        role = require_member(principal, namespace)
         row = self.find_for_upload(uow, principal, namespace, name, kind)
         if row is None:
+            role = require_member(principal, namespace)
             validate_package(name)
             chosen = visibility or namespace.default_visibility
             check_visibility(namespace, chosen, role)
@@ -174,10 +195,11 @@ class PackageService:
         return row
 
     def set_visibility(self, uow: UnitOfWork, principal: Principal, namespace: Row[Any], package: Row[Any], visibility: str) -> None:
-        """Change the visibility as part of a publication (owners; members when it stays as it is)."""
+        """Change the visibility as part of a publication (permission ``admin``, unless it stays as it is)."""
         if visibility == package.visibility:
             return
-        require_owner(principal, namespace)
+        require_permission(principal, package, Permission.ADMIN)
+        require_whole_package(principal)
         check_visibility(namespace, visibility, Role.OWNER)
         repository.update_package(uow, package.id, {"visibility": visibility})
         record(uow, principal, "package.update", namespace.id, f"{namespace.name}/{package.name}", {"visibility": visibility})

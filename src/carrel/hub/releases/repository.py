@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Row, Select, bindparam, delete, select, update
+from sqlalchemy import ColumnElement, Row, Select, and_, bindparam, delete, exists, or_, select, update
 
 from carrel.database.statements import insert_new
 from carrel.database.unit_of_work import UnitOfWork
 from carrel.hub.accounts.models import user
 from carrel.hub.namespaces.models import namespace
-from carrel.hub.packages.models import release
+from carrel.hub.packages.models import file, release
 from carrel.hub.packages.views import FileView, PackageView, ReleaseView
 
 
@@ -50,17 +50,32 @@ def to_view(row: Row[Any], package: PackageView, files: Sequence[FileView]) -> R
     )
 
 
-def newest(uow: UnitOfWork, package_id: int, *, drafts: bool, limit: int, before: int | None) -> list[Row[Any]]:
-    """Return releases of a package, newest first, made before the release with id *before*."""
+def newest(
+    uow: UnitOfWork, package_id: int, *, drafts: bool, limit: int, before: int | None, sees: ColumnElement[bool] | None = None
+) -> list[Row[Any]]:
+    """Return releases of a package, newest first, made before the release with id *before*.
+
+    *sees* is the condition of :func:`carrel.hub.packages.visibility.visible_files`.
+    """
     query = _releases(drafts=drafts).where(release.c.package_id == package_id)
     if before is not None:
         query = query.where(release.c.id < before)
+    if sees is not None:
+        query = query.where(_with_visible_files(sees))
     return list(uow.connection.execute(query.order_by(release.c.id.desc()).limit(limit)))
 
 
-def find(uow: UnitOfWork, package_id: int, version: str, *, drafts: bool) -> Row[Any] | None:
-    """Return a release by version."""
+def _with_visible_files(sees: ColumnElement[bool]) -> ColumnElement[bool]:
+    # A draft that has no files yet is nobody's secret from those who see drafts.
+    files = select(file.c.id).where(file.c.release_id == release.c.id)
+    return or_(exists(files.where(sees)), and_(release.c.state == "draft", ~exists(files)))
+
+
+def find(uow: UnitOfWork, package_id: int, version: str, *, drafts: bool, sees: ColumnElement[bool] | None = None) -> Row[Any] | None:
+    """Return a release by version; *sees* as in :func:`newest`."""
     statement = _WITH_DRAFTS if drafts else _PUBLISHED
+    if sees is not None:
+        statement = statement.where(_with_visible_files(sees))
     return uow.connection.execute(statement, {"package_id": package_id, "version": version}).one_or_none()
 
 

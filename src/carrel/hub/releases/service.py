@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Row
 
-from carrel.core.access import Role
+from carrel.core.access import Permission, Role
 from carrel.core.clock import now
 from carrel.core.errors import BadRequest, Conflict, Forbidden, NotFound
 from carrel.core.kinds import Kind
@@ -18,13 +18,14 @@ from carrel.hub.accounts.principal import Principal
 from carrel.hub.audit.repository import record
 from carrel.hub.files import repository as files
 from carrel.hub.labels.service import LabelService
-from carrel.hub.namespaces.service import find_namespace, require_member
+from carrel.hub.namespaces.service import find_namespace
 from carrel.hub.packages import repository as packages
+from carrel.hub.packages.access import require_labels, require_permission, require_whole_package, role_on_labels
 from carrel.hub.packages.changes import Reason
 from carrel.hub.packages.service import PackageService, check_visibility, decode_cursor, encode_cursor, find_package
 from carrel.hub.packages.upkeep import PackageUpkeep
 from carrel.hub.packages.views import PackageView, ReleaseView
-from carrel.hub.packages.visibility import sees_drafts
+from carrel.hub.packages.visibility import sees_drafts, visible_files
 from carrel.hub.releases import repository
 
 LATEST = "latest"
@@ -76,16 +77,18 @@ class ReleaseService:
         if key and not (key.isascii() and key.isdigit() and len(key) <= 18):
             raise BadRequest("The cursor is not one that this hub gave.", code="invalid_cursor")
         drafts = sees_drafts(principal, found)
-        rows = repository.newest(uow, package.id, drafts=drafts, limit=limit + 1, before=int(key) if key else None)
+        rows = repository.newest(
+            uow, package.id, drafts=drafts, limit=limit + 1, before=int(key) if key else None, sees=visible_files(principal)
+        )
         more = encode_cursor(str(rows[limit - 1].id)) if len(rows) > limit else None
         rows = rows[:limit]
-        views = files.views_of_releases(uow, [row.id for row in rows])
+        views = files.views_of_releases(uow, [row.id for row in rows], visible_files(principal))
         return ReleasePage(tuple(repository.to_view(row, package, views[row.id]) for row in rows), more)
 
     def get(self, uow: UnitOfWork, principal: Principal, namespace: str, name: str, version: str) -> ReleaseView:
         """Return a release; ``latest`` stands for the package's latest published version."""
         package = find_package(uow, principal, namespace, name)
-        return self._view(uow, packages.to_view(package), find_release(uow, principal, package, version))
+        return self._view(uow, principal, packages.to_view(package), find_release(uow, principal, package, version))
 
     def start(self, uow: UnitOfWork, principal: Principal, namespace: str, name: str, new: NewRelease) -> tuple[ReleaseView, bool]:
         """Open a draft; return it and True, or the latest release and False when *new.if_changed* names exactly its files.
@@ -96,19 +99,18 @@ class ReleaseService:
             The version is published already.
         """
         owner = find_namespace(uow, namespace)
-        role = require_member(principal, owner)
         package = self._packages.ensure(uow, principal, owner, name, visibility=new.visibility)
         if new.visibility is not None and new.visibility != package.visibility:
-            if role is not Role.OWNER:
-                raise Forbidden(f"Only owners of {namespace!r} change who sees a package.", code="not_an_owner")
-            check_visibility(owner, new.visibility, role)
+            require_permission(principal, package, Permission.ADMIN)
+            require_whole_package(principal)
+            check_visibility(owner, new.visibility, Role.OWNER)
         view = packages.to_view(package)
         if new.if_changed is not None:
             newest = repository.newest_published(uow, package.id)
             if newest is not None and files.digests_of_release(uow, newest.id) == dict(new.if_changed):
                 if new.visibility is not None:
                     self._packages.set_visibility(uow, principal, owner, package, new.visibility)
-                return self._view(uow, view, newest), False
+                return self._view(uow, principal, view, newest), False
         version = validate_version(new.version) if new.version is not None else self._next_number(uow, package)
         release_id = repository.insert_release(
             uow,
@@ -135,7 +137,7 @@ class ReleaseService:
             repository.update_release(uow, row.id, values)
             release_id = row.id
         record(uow, principal, "release.start", owner.id, f"{namespace}/{package.name}/{version}")
-        return self._view(uow, view, repository.by_id(uow, release_id)), True
+        return self._view(uow, principal, view, repository.by_id(uow, release_id)), True
 
     def publish(
         self, uow: UnitOfWork, principal: Principal, namespace: str, name: str, version: str, labels: Sequence[str] | None = None
@@ -149,10 +151,14 @@ class ReleaseService:
         """
         package = find_package(uow, principal, namespace, name)
         owner = find_namespace(uow, namespace)
-        role = require_member(principal, owner)
+        require_permission(principal, package, Permission.WRITE)
         packages.lock(uow, package.id)
         package = find_package(uow, principal, namespace, name)  # as whoever held the lock left it
         release = find_release(uow, principal, package, version)
+        self._require_labels(uow, principal, release.id)
+        if labels is not None:
+            require_labels(principal, labels)
+        role = role_on_labels(principal, owner.id)
         kinds = files.kinds_of_release(uow, release.id)
         if not kinds:
             raise Conflict("The release has no files yet. Upload them first, then publish.", code="empty_release")
@@ -172,14 +178,22 @@ class ReleaseService:
         return self.get(uow, principal, namespace, name, release.version)
 
     def delete(self, uow: UnitOfWork, principal: Principal, namespace: str, name: str, version: str) -> None:
-        """Remove a release: owners any, members what they started. A package without releases goes with its last one."""
+        """Remove a release: any with the permission ``admin``, with ``write`` what one started.
+
+        A package without releases goes with its last one.
+        """
         package = find_package(uow, principal, namespace, name)
         owner = find_namespace(uow, namespace)
-        role = require_member(principal, owner)
+        permission = require_permission(principal, package, Permission.WRITE)
         packages.lock(uow, package.id)
         release = find_release(uow, principal, package, version)
-        if role is not Role.OWNER and release.created_by != principal.user_id:
-            raise Forbidden("Members remove only the releases that they made.", code="not_an_owner")
+        if permission < Permission.ADMIN and release.created_by != principal.user_id:
+            raise Forbidden(
+                "With the permission 'write' one removes only the releases that one made; others need 'admin'.",
+                code="not_an_owner",
+                permission=Permission.ADMIN.value,
+            )
+        self._require_labels(uow, principal, release.id)
         kinds = files.kinds_of_release(uow, release.id)
         packages.retire_files(uow, owner.id, files.keys_of(uow, release_id=release.id), now())
         repository.delete_release(uow, release.id)
@@ -191,8 +205,14 @@ class ReleaseService:
         if release.state == "published":
             self._upkeep.notify(uow, owner.id, package.id, kinds, Reason.RELEASE)
 
-    def _view(self, uow: UnitOfWork, package: PackageView, row: Row[Any]) -> ReleaseView:
-        return repository.to_view(row, package, files.views_of_releases(uow, [row.id])[row.id])
+    def _view(self, uow: UnitOfWork, principal: Principal, package: PackageView, row: Row[Any]) -> ReleaseView:
+        return repository.to_view(row, package, files.views_of_releases(uow, [row.id], visible_files(principal))[row.id])
+
+    def _require_labels(self, uow: UnitOfWork, principal: Principal, release_id: int) -> None:
+        # What is done to a release is done to all its files, those under other labels included.
+        if principal.limits.labels is not None:
+            for item in files.views_of_releases(uow, [release_id])[release_id]:
+                require_labels(principal, item.labels)
 
     def _next_number(self, uow: UnitOfWork, package: Row[Any]) -> str:
         # A removed release's number stays out of use, because its file names stay taken.
@@ -212,7 +232,9 @@ def find_release(uow: UnitOfWork, principal: Principal, package: Row[Any], versi
     """
     wanted = package.latest_version if version == LATEST else version
     drafts = sees_drafts(principal, package)
-    row = repository.find(uow, package.id, wanted, drafts=drafts) if wanted is not None else None
+    row = None
+    if wanted is not None:
+        row = repository.find(uow, package.id, wanted, drafts=drafts, sees=visible_files(principal))
     if row is None:
         raise NotFound(f"There is no release {version[:128]!r} of {package.name!r}.")
     return row
