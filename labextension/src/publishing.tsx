@@ -39,6 +39,9 @@ export async function publishNotebook(
   // eslint-disable-next-line jupyter/require-disposable-ownership -- disposed of in `finally` below
   const model = new PublishModel(api, jobs, panel, () => environmentOf(provided, panel), preferences);
   try {
+    if (!(await model.save())) {
+      return;
+    }
     if (publication(panel) && hub.signedIn && !ask && !preferences.alwaysAsk) {
       const file = panel.context.path.split('/').pop() ?? '';
       const id = Notification.emit(trans.__('Publishing %1…', file), 'in-progress', { autoClose: false });

@@ -135,7 +135,6 @@ CASES = [
         "acme-forecast",
         "from acme_forecast import seasonal\nseasonal([1, 2, 3, 2, 3, 4], season=3, steps=3)",
         id="venv",
-        marks=pytest.mark.xfail(strict=False, reason="now and then the publish sheet goes on looking at the notebook; cause not found yet"),
     ),
 ]
 
@@ -208,6 +207,24 @@ def test_find_install_publish_read_and_reproduce(
     indexes = (f"{team.hub.url}/pypi/{samples.ORGANIZATION}/simple/", default_index())
     rebuilt = capture(prefix, Sources(indexes=indexes, headers=headers))
     assert packages(rebuilt) == packages(published_lock(team.author, name, "1", tmp_path))
+
+
+def test_a_file_changed_on_disk_is_asked_about_before_the_sheet(author_lab: JupyterLab, open_lab: Callable[[JupyterLab], LabPage]) -> None:
+    """JupyterLab shows one dialog at a time: asked behind the open sheet, the question and the sheet would wait for each other."""
+    path = author_lab.root_dir / "changed.ipynb"
+    write_notebook(path, VENV_KERNEL, "1 + 1")
+    author = open_lab(author_lab)
+    author.open(path.name)
+    author.wait_for_kernel("forecasting")
+    author.run_all()
+    write_notebook(path, VENV_KERNEL, "'from somewhere else'")
+
+    author.part("publish").first.click()
+    expect(author.page.get_by_text("File Changed")).to_be_visible()
+    author.page.get_by_role("button", name="Overwrite").click()
+    expect(author.part("publish-namespace")).to_be_visible(timeout=SLOW)
+    assert "from somewhere else" not in path.read_text()
+    author.part("publish-cancel").click()
 
 
 def read_on_the_hub(browser: Browser, team: Team, name: str, package: str) -> None:

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { CHECK, FINDING, notebook, PUBLISHED } from './publishfakes';
 import { METADATA_KEY, publication, PublishModel } from '../models/publish';
 import { ReproduceModel } from '../models/reproduce';
@@ -19,6 +19,7 @@ function setup(check: IPublishCheck = CHECK, panel = notebook()) {
 describe('publishing a notebook', () => {
   it('saves, checks, uploads and writes down where it went', async () => {
     const { server, panel, model } = setup();
+    expect(await model.save()).toBe(true);
     await model.prepare();
     expect(panel.context.save).toHaveBeenCalledTimes(1);
     expect(model.form).toMatchObject({ namespace: 'ann', name: 'analysis', visibility: 'private', dataFiles: [] });
@@ -32,6 +33,23 @@ describe('publishing a notebook', () => {
     });
     expect(publication(panel)).toEqual(PUBLISHED.metadata);
     expect(panel.context.save).toHaveBeenCalledTimes(2);
+  });
+
+  it('goes on when the notebook cannot be saved, and stops when its owner does not want to save it', async () => {
+    const { panel, model } = setup();
+    const save = vi.mocked(panel.context.save);
+    save.mockRejectedValueOnce(new Error('The folder is read-only.'));
+    expect(await model.save()).toBe(true);
+    save.mockRejectedValueOnce(Object.assign(new Error('Cancel'), { name: 'ModalCancelError' }));
+    expect(await model.save()).toBe(false);
+  });
+
+  it('does not wait for the save that follows: its question would wait for the sheet', async () => {
+    const { panel, model } = setup();
+    await model.prepare();
+    vi.mocked(panel.context.save).mockReturnValueOnce(new Promise(() => undefined));
+    expect(await model.publish()).toEqual(PUBLISHED);
+    expect(model.state).toBe('done');
   });
 
   it('redacts every finding unless told otherwise', async () => {

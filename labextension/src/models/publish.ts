@@ -36,8 +36,6 @@ export function publication(panel: NotebookPanel): ICarrelMetadata | null {
   return value?.owner && value.name && value.version ? (value as ICarrelMetadata) : null;
 }
 
-const SAVE_MS = 3000;
-
 /** One publication of one notebook: check, decide, upload, write down where it went. */
 export class PublishModel extends SheetModel<'checking' | 'publishing'> {
   constructor(
@@ -114,16 +112,31 @@ export class PublishModel extends SheetModel<'checking' | 'publishing'> {
     this.notify();
   }
 
-  /** Save the notebook and have the server look at it. */
+  /**
+   * Save the notebook; false when the user called it off.
+   *
+   * Not to be called while a sheet is open: JupyterLab shows one dialog at a time, so the question what to do about a file
+   * that has changed on disk would wait for the sheet, and the sheet for its answer.
+   */
+  async save(): Promise<boolean> {
+    const { context } = this.panel;
+    await context.ready;
+    if (context.model.dirty) {
+      try {
+        await context.save();
+      } catch (error) {
+        // JupyterLab has told of everything else. What is published is what is open here, saved or not.
+        return !(error instanceof Error && error.name.startsWith('Modal'));
+      }
+    }
+    return true;
+  }
+
+  /** Have the server look at the notebook. */
   async prepare(): Promise<void> {
     this.move('checking');
     try {
-      const context = this.panel.context;
-      await context.ready;
-      if (context.model.dirty) {
-        // What is published is the live model, so a save that does not end (two at once may wait for each other) is not waited for.
-        await Promise.race([context.save(), new Promise(resolve => setTimeout(resolve, SAVE_MS))]);
-      }
+      const { context } = this.panel;
       this._environmentId = await this._environment();
       const check = await this._api.checkPublish(context.path, context.model.toJSON(), this._environmentId);
       this._check = check;
@@ -155,9 +168,9 @@ export class PublishModel extends SheetModel<'checking' | 'publishing'> {
         decisions: this._allDecisions(),
         data_files: dataFiles
       });
-    return this.work(start, async result => {
+    return this.work(start, result => {
       this._result = result;
-      await this._remember(result.metadata);
+      this._remember(result.metadata);
     });
   }
 
@@ -165,11 +178,11 @@ export class PublishModel extends SheetModel<'checking' | 'publishing'> {
   async undo(): Promise<void> {
     if (this._result) {
       await this._api.undoPublish(this._result);
-      await this._remember(this._before);
+      this._remember(this._before);
     }
   }
 
-  private async _remember(metadata: ICarrelMetadata | null): Promise<void> {
+  private _remember(metadata: ICarrelMetadata | null): void {
     const { context } = this.panel;
     if (this.panel.isDisposed || context.isDisposed) {
       return;
@@ -180,7 +193,8 @@ export class PublishModel extends SheetModel<'checking' | 'publishing'> {
     } else {
       context.model.deleteMetadata(METADATA_KEY);
     }
-    await context.save();
+    // Not waited for: it may have a question, which comes when the sheet is closed (see save).
+    context.save().catch(() => undefined);
   }
 
   private _allDecisions(): Record<string, FindingDecision> {

@@ -39,14 +39,14 @@ export abstract class SheetModel<Own extends string> extends Model {
   }
 
   /** Start a job and follow it to its end; null when it was cancelled or failed. */
-  protected async work<T>(start: () => Promise<IJob<T>>, finish?: (result: T) => Promise<void>): Promise<T | null> {
+  protected async work<T>(start: () => Promise<IJob<T>>, finish?: (result: T) => void): Promise<T | null> {
     this._error = null;
     this.move(this._working);
     try {
       const job = await start();
       this._jobId = job.id;
       const result = await this.jobs.follow(job);
-      await finish?.(result);
+      finish?.(result);
       this.move('done');
       return result;
     } catch (error) {
