@@ -1,4 +1,4 @@
-"""Files by the addresses that conda and PyPI clients use: a name in a namespace, whatever package it belongs to."""
+"""Files by the addresses that conda, PyPI and R clients use: a name in a namespace, whatever package it belongs to."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from sqlalchemy import Row, select
 from carrel.core.kinds import Kind
 from carrel.database.unit_of_work import UnitOfWork
 from carrel.hub.files import repository
-from carrel.hub.files.lookup import Address, Located
+from carrel.hub.files.lookup import Address, Located, label_names
 from carrel.hub.namespaces.models import namespace
-from carrel.hub.packages.models import blob, companion
+from carrel.hub.packages.models import blob, companion, package
 from carrel.hub.packages.visibility import Standing
 
 
@@ -25,16 +25,29 @@ def pypi_address(namespace_name: str, filename: str, suffix: str) -> Address:
     return ("/pypi", namespace_name, suffix, filename, None)
 
 
+def cran_address(namespace_name: str, subdir: str, filename: str) -> Address:
+    """Return the key under which an R package is remembered."""
+    return ("/cran", namespace_name, subdir, filename, None)
+
+
 def find_conda(uow: UnitOfWork, namespace_name: str, subdir: str, filename: str) -> tuple[Located, ...]:
     """Return the file, whoever asks; empty when there is none."""
     row = _by_key(uow, namespace_name, f"{Kind.CONDA}/{subdir}/{filename}")
     return () if row is None else (_located(row, row.sha256, row.size),)
 
 
+def find_cran(uow: UnitOfWork, namespace_name: str, subdir: str, filename: str) -> tuple[Located, ...]:
+    """Return the file, whoever asks; empty when there is none, or it is quarantined."""
+    row = _by_key(uow, namespace_name, f"{Kind.R}/{subdir}/{filename}")
+    if row is None or uow.connection.scalar(select(package.c.status).where(package.c.id == row.package_id)) == "quarantined":
+        return ()
+    return (_located(row, row.sha256, row.size),)
+
+
 def find_pypi(uow: UnitOfWork, namespace_name: str, filename: str, suffix: str = "") -> tuple[Located, ...]:
-    """Return the file, or the companion *suffix* beside it, whoever asks; empty when there is none."""
+    """Return the file, or the companion *suffix* beside it, whoever asks; empty when there is none, or it is quarantined."""
     row = _by_key(uow, namespace_name, f"{Kind.PYPI}/{filename}")
-    if row is None:
+    if row is None or uow.connection.scalar(select(package.c.status).where(package.c.id == row.package_id)) == "quarantined":
         return ()
     if not suffix:
         return (_located(row, row.sha256, row.size),)
@@ -49,7 +62,7 @@ def find_pypi(uow: UnitOfWork, namespace_name: str, filename: str, suffix: str =
 
 def _by_key(uow: UnitOfWork, namespace_name: str, unique_key: str) -> Row[Any] | None:
     namespace_id = uow.connection.scalar(select(namespace.c.id).where(namespace.c.name == namespace_name))
-    return None if namespace_id is None else repository.by_key(uow, namespace_id, unique_key)
+    return None if namespace_id is None else repository.located_by_key(uow, namespace_id, unique_key)
 
 
 def _located(row: Any, sha256: str, size: int) -> Located:
@@ -61,4 +74,5 @@ def _located(row: Any, sha256: str, size: int) -> Located:
         row.filename,
         sha256,
         size,
+        label_names(row),
     )

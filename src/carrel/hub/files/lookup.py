@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Row
 
 from carrel.database.unit_of_work import UnitOfWork
 from carrel.hub.accounts.principal import Principal
@@ -25,6 +28,7 @@ class Located:
     filename: str
     sha256: str
     size: int
+    labels: frozenset[str] = frozenset()
 
     @property
     def visibility(self) -> str:
@@ -32,8 +36,16 @@ class Located:
         return self.package.visibility
 
     def is_open_to(self, principal: Principal) -> bool:
-        """Whether *principal* may download it; a token's labels are looked at by :meth:`FileLookup.of`."""
+        """Whether *principal* may download it."""
+        limit = principal.limits.labels
+        if limit is not None and not limit & self.labels:
+            return False
         return may_reach(principal, self.package) and (self.published or sees_drafts(principal, self.package))
+
+
+def label_names(row: Row[Any]) -> frozenset[str]:
+    """Return the labels of a row that has ``label_names``."""
+    return frozenset((row.label_names or "").split("\n")) - {""}
 
 
 Address = tuple[str, str, str, str, str | None]
@@ -60,6 +72,7 @@ class FileLookup(Remembered[Address, Located]):
                 row.filename,
                 row.sha256,
                 row.size,
+                label_names(row),
             )
             for row in repository.by_names(uow, *address)
         )

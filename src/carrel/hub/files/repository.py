@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, bindparam, delete, exists, insert, or_, select, update
+from sqlalchemy import ColumnElement, Row, Select, bindparam, delete, exists, func, insert, or_, select, update
 
 from carrel.database.statements import insert_new, insert_or_update
 from carrel.database.unit_of_work import UnitOfWork
@@ -60,6 +60,16 @@ def select_files() -> Select[Any]:
 # Statements of the upload path are built once: building them takes longer than running them.
 _BY_ID = select_files().where(file.c.id == bindparam("file_id"))
 _BY_KEY = select_files().where(file.c.namespace_id == bindparam("namespace_id"), file.c.unique_key == bindparam("unique_key"))
+# One value in place of one more query: downloads look at labels only for tokens that are narrowed to some.
+LABEL_NAMES = (
+    select(func.aggregate_strings(label.c.name, "\n"))
+    .select_from(file_label)
+    .join(label, label.c.id == file_label.c.label_id)
+    .where(file_label.c.file_id == file.c.id)
+    .scalar_subquery()
+    .label("label_names")
+)
+_LOCATED_BY_KEY = _BY_KEY.add_columns(LABEL_NAMES)
 _ADD_COMPANION = insert(companion)
 _ADD_PROPERTY = insert(property_)
 _LABELS = (
@@ -141,10 +151,9 @@ def in_release(
 
 
 def by_names(uow: UnitOfWork, namespace_name: str, package_name: str, version: str, filename: str, subdir: str | None) -> list[Row[Any]]:
-    """Return files by the names in their address, whoever asks: the caller applies ``may_reach`` to each row."""
-    query = select_files().where(
-        namespace.c.name == namespace_name, package.c.name_key == package_name.lower(), file.c.filename == filename
-    )
+    """Return files by the names in their address, whoever asks, with ``label_names``: ``Located.is_open_to`` decides on each row."""
+    query = select_files().add_columns(LABEL_NAMES)
+    query = query.where(namespace.c.name == namespace_name, package.c.name_key == package_name.lower(), file.c.filename == filename)
     query = query.where(release.c.version == (package.c.latest_version if version == "latest" else version))
     if subdir is not None:
         query = query.where(file.c.subdir == subdir)
@@ -154,6 +163,11 @@ def by_names(uow: UnitOfWork, namespace_name: str, package_name: str, version: s
 def by_key(uow: UnitOfWork, namespace_id: int, unique_key: str) -> Row[Any] | None:
     """Return the file that holds a name in a namespace."""
     return uow.connection.execute(_BY_KEY, {"namespace_id": namespace_id, "unique_key": unique_key}).one_or_none()
+
+
+def located_by_key(uow: UnitOfWork, namespace_id: int, unique_key: str) -> Row[Any] | None:
+    """Return :func:`by_key` with ``label_names``, for downloads."""
+    return uow.connection.execute(_LOCATED_BY_KEY, {"namespace_id": namespace_id, "unique_key": unique_key}).one_or_none()
 
 
 def digests_of_release(uow: UnitOfWork, release_id: int) -> dict[str, str]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from carrel.database.unit_of_work import UnitOfWork
 from carrel.hub.accounts.principal import Principal
+from carrel.hub.files.lookup import label_names
 from carrel.hub.notebooks import repository
 from carrel.hub.packages.visibility import Standing, may_reach, sees_drafts
 from carrel.hub.remembered import Remembered
@@ -22,9 +23,13 @@ class Place:
     package: Standing
     published: bool
     size: int
+    labels: frozenset[str]
 
     def is_open_to(self, principal: Principal) -> bool:
         """Whether *principal* may see the file; those of drafts are for those who may write to the package."""
+        limit = principal.limits.labels
+        if limit is not None and not limit & self.labels:
+            return False
         return may_reach(principal, self.package) and (self.published or sees_drafts(principal, self.package))
 
 
@@ -36,4 +41,6 @@ class NotebookPlaces(Remembered[str, Place]):
 
     def find(self, uow: UnitOfWork, sha256: str) -> tuple[Place, ...]:
         """Look up where the notebook is."""
-        return tuple(Place(row.id, Standing.of(row), row.state == "published", row.size) for row in repository.places(uow, sha256))
+        return tuple(
+            Place(row.id, Standing.of(row), row.state == "published", row.size, label_names(row)) for row in repository.places(uow, sha256)
+        )

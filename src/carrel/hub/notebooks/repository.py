@@ -8,13 +8,14 @@ from sqlalchemy import Row, select
 
 from carrel.core.kinds import Kind
 from carrel.database.unit_of_work import UnitOfWork
+from carrel.hub.files.repository import LABEL_NAMES
 from carrel.hub.packages.models import blob, file, package, release
 
 _MOST = 500
 
 
 def places(uow: UnitOfWork, sha256: str) -> list[Row[Any]]:
-    """Return where a notebook with these bytes is, whoever asks: the caller applies ``may_reach`` to each row."""
+    """Return where a notebook with these bytes is, whoever asks: ``Place.is_open_to`` decides on each row."""
     query = (
         select(
             file.c.id,
@@ -25,6 +26,7 @@ def places(uow: UnitOfWork, sha256: str) -> list[Row[Any]]:
             package.c.latest_version,
             release.c.state,
             blob.c.size,
+            LABEL_NAMES,
         )
         .select_from(package)
         .join(file, file.c.package_id == package.c.id)
