@@ -63,7 +63,8 @@ class FileHandler(AnacondaHandler):
         """Remove a file and return what it was."""
         name, subdir = split_filename(basename)
         view = self.hub.files.get(uow, self.principal, login, package, version, name, subdir)
-        self.hub.files.delete(uow, self.principal, login, package, version, name, view.subdir)
+        # Clients that replace a file remove it first: the package must not come back with another visibility.
+        self.hub.files.delete(uow, self.principal, login, package, version, name, view.subdir, keep_package=True)
         return views.distribution(view, self.urls)
 
 

@@ -14,6 +14,7 @@ from carrel.hub.anaconda import repository, views
 from carrel.hub.anaconda.handlers import READ, UPLOAD, AnacondaHandler, answer
 from carrel.hub.anaconda.kinds import kind_of
 from carrel.hub.anaconda.service import texts_of
+from carrel.hub.packages.versions import version_key
 from carrel.hub.packages.views import PackageView, ReleaseView
 from carrel.hub.web.endpoint import Reply, endpoint
 
@@ -79,10 +80,12 @@ class PackageHandler(AnacondaHandler):
 
     @endpoint(summary="Describe a package", anonymous=True, errors=(NotFound, Forbidden))
     def get(self, uow: UnitOfWork, login: str, package: str) -> Reply:
-        """With its releases, the oldest first, and all files."""
+        """With its releases, the lowest version first, and all files."""
         self.require_scope(READ)
         view = self.hub.packages.get(uow, self.principal, login, package)
-        return answer(views.whole_package(view, list(self._releases(uow, login, package))[::-1], self.urls))
+        return answer(
+            views.whole_package(view, sorted(self._releases(uow, login, package), key=lambda item: version_key(item.version)), self.urls)
+        )
 
     @endpoint(summary="Make a package", request=NewPackage, writes=True, errors=(NotFound, Forbidden, Conflict, BadRequest))
     def post(self, uow: UnitOfWork, login: str, package: str, body: NewPackage) -> Reply:

@@ -12,6 +12,7 @@ from carrel.hub.anaconda.authentication import (
     NamedAuthenticationHandler,
     ScopesHandler,
 )
+from carrel.hub.anaconda.channels import ChannelHandler, ChannelsHandler, CopyChannelHandler, LockHandler
 from carrel.hub.anaconda.files import CommitHandler, DownloadHandler, FileByIdHandler, FileHandler, StageHandler
 from carrel.hub.anaconda.foreign_handlers import ArtifactoryHandler, PrefixHandler, QuetzHandler
 from carrel.hub.anaconda.handlers import RootHandler, UnknownHandler
@@ -19,7 +20,7 @@ from carrel.hub.anaconda.packages import PackageHandler, PackagesHandler
 from carrel.hub.anaconda.releases import ReleaseHandler
 from carrel.hub.anaconda.search import SearchHandler
 from carrel.hub.anaconda.upload_handlers import BytesHandler
-from carrel.hub.anaconda.users import MeHandler, MyOrganizationsHandler, OrganizationsHandler, UserHandler
+from carrel.hub.anaconda.users import LicenseHandler, MeHandler, MyOrganizationsHandler, OrganizationsHandler, UserHandler
 from carrel.hub.urls import API
 from carrel.hub.web.routing import Route
 
@@ -51,7 +52,12 @@ ROUTES: tuple[Route, ...] = (
     Route("/api/upload/{upload:[0-9a-f]+}", BytesHandler),
     Route(f"/api/commit/{_FILE}", CommitHandler),
     Route("/api/search", SearchHandler),
-    Route("/api/channels/{channel}/upload/{filename}", QuetzHandler),
+    Route("/api/channels/{channel}/upload/{filename:[^/]+[.](?:conda|tar[.]bz2)}", QuetzHandler),
+    Route("/api/channels/{login}", ChannelsHandler),
+    Route("/api/channels/{login}/{label:.+?}/copy/{target:.+}", CopyChannelHandler),
+    Route("/api/channels/{login}/{label:.+}/lock", LockHandler),
+    Route("/api/channels/{login}/{label:.+}", ChannelHandler),
+    Route("/api/license", LicenseHandler),
     Route("/api/{path:(?!v1(?:/|$)).*}", UnknownHandler),
     Route("/artifactory/{channel}/{subdir}/{filename}", ArtifactoryHandler),
     Route("/artifactory/{channel}/label/{label:.+}/{subdir}/{filename}", ArtifactoryHandler),

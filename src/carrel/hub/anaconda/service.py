@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import Row
 
-from carrel.core.access import Role, Visibility
+from carrel.core.access import Permission, Role, Visibility
 from carrel.core.clock import now
 from carrel.core.digests import Digests
 from carrel.core.errors import BadRequest, Conflict, FileExists, NotFound, Unauthenticated
@@ -27,6 +27,7 @@ from carrel.hub.files.ingest import StoredFile, open_kept, read_kept
 from carrel.hub.files.service import FileService, UploadRequest
 from carrel.hub.namespaces.service import find_namespace, require_member
 from carrel.hub.packages import repository as packages
+from carrel.hub.packages.access import require_permission, require_whole_package
 from carrel.hub.packages.changes import Reason
 from carrel.hub.packages.service import PackageService, find_package
 from carrel.hub.packages.upkeep import PackageUpkeep
@@ -165,8 +166,10 @@ class AnacondaService:
         else:
             raise Conflict(f"The package {namespace}/{name} exists.", code="package_exists")
         hidden = Visibility.PRIVATE if role is Role.OWNER else Visibility.ORGANIZATION
-        self._packages.ensure(uow, principal, owner, name, visibility=(Visibility.PUBLIC if public else hidden).value)
-        return self.update_package(uow, principal, namespace, name, texts)
+        row = self._packages.ensure(uow, principal, owner, name, visibility=(Visibility.PUBLIC if public else hidden).value)
+        if texts:
+            packages.update_package(uow, row.id, texts)
+        return self._packages.get(uow, principal, namespace, name)
 
     def update_package(self, uow: UnitOfWork, principal: Principal, namespace: str, name: str, texts: dict[str, str]) -> PackageView:
         """Change what a package says of itself."""
@@ -193,9 +196,11 @@ class AnacondaService:
     ) -> ReleaseView:
         """Change what a release says of itself."""
         package = find_package(uow, principal, namespace, name)
-        require_member(principal, find_namespace(uow, namespace))
+        require_permission(principal, package, Permission.WRITE)
         packages.lock(uow, package.id)
         row = find_release(uow, principal, package, version)
+        if row.state == "published":
+            require_whole_package(principal)
         if texts:
             releases.update_release(uow, row.id, texts)
             record(uow, principal, "release.update", package.namespace_id, f"{namespace}/{package.name}/{row.version}", sorted(texts))

@@ -33,6 +33,15 @@ class UserHandler(AnacondaHandler):
         return answer(views.account(self.hub.namespaces.get(uow, self.principal, login), self.urls))
 
 
+class LicenseHandler(AnacondaHandler):
+    """``/license``."""
+
+    @endpoint(summary="Licences of the caller", anonymous=True)
+    async def get(self) -> Reply:
+        """None: nothing is sold here."""
+        return answer([])
+
+
 class MyOrganizationsHandler(AnacondaHandler):
     """``/user/orgs``."""
 

@@ -93,7 +93,7 @@ def _listed(
 
 
 def whole_package(view: PackageView, releases: Sequence[ReleaseView], urls: Urls) -> dict[str, Any]:
-    """Return a package with its releases, the oldest first, and all files."""
+    """Return a package with its releases, as given, and all files."""
     files = [item for release in releases for item in release.files]
     subdirs = sorted({item.subdir for item in files if item.kind == Kind.CONDA})
     return {

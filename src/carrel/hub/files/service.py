@@ -219,9 +219,22 @@ class FileService:
         return repository.to_view(row, repository.labels_of(uow, [row.id]))
 
     def delete(
-        self, uow: UnitOfWork, principal: Principal, namespace: str, package: str, version: str, filename: str, subdir: str | None
+        self,
+        uow: UnitOfWork,
+        principal: Principal,
+        namespace: str,
+        package: str,
+        version: str,
+        filename: str,
+        subdir: str | None,
+        *,
+        keep_package: bool = False,
     ) -> None:
-        """Remove a file: any with the permission ``admin``, with ``write`` those of releases that one started."""
+        """Remove a file: any with the permission ``admin``, with ``write`` those of releases that one started.
+
+        The release goes with its last file, and the package with its last release unless *keep_package* says that another
+        file is to come.
+        """
         found = find_package(uow, principal, namespace, package)
         owner = find_namespace(uow, namespace)
         permission = require_permission(principal, found, Permission.WRITE)
@@ -244,7 +257,7 @@ class FileService:
         if published:
             if not repository.kinds_of_release(uow, release.id):
                 releases.delete_release(uow, release.id)
-            if not releases.versions(uow, found.id, drafts=True):
+            if not keep_package and not releases.versions(uow, found.id, drafts=True):
                 packages.delete_package(uow, found.id)
             self._upkeep.recompute(uow, found.id)
             self._upkeep.notify(uow, owner.id, found.id, (row.kind,), Reason.FILES)

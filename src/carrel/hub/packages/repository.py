@@ -87,13 +87,14 @@ def find_any(uow: UnitOfWork, namespace_id: int, name: str) -> Row[Any] | None:
 
 
 def find_canonical(uow: UnitOfWork, namespace_id: int, name: str) -> Row[Any] | None:
-    """Return the package that PyPI clients mean by *name*: the exact one first, then one that holds PyPI files."""
+    """Return the package that PyPI clients mean by *name*: one that holds PyPI files first, then the exact or an empty one."""
     has_files = _has_pypi_files()
+    empty = ~exists(select(file.c.id).where(file.c.package_id == package.c.id))
     query = (
         _packages()
         .where(package.c.namespace_id == namespace_id, package.c.canonical_name == canonical_package(name))
-        .where((package.c.name_key == name.lower()) | has_files)
-        .order_by(has_files.desc(), package.c.id)
+        .where((package.c.name_key == name.lower()) | has_files | empty)
+        .order_by(has_files.desc(), (package.c.name_key == name.lower()).desc(), package.c.id)
         .limit(1)
     )
     return uow.connection.execute(query).one_or_none()
