@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from sqlalchemy import delete, insert, update
 
-from carrel.core.access import Role, Visibility
+from carrel.core.access import Permission, Role, Visibility
 from carrel.core.errors import BadRequest
 from carrel.core.kinds import Kind
 from carrel.core.scopes import Scope
 from carrel.database.engine import Database
-from carrel.hub.accounts.principal import ANONYMOUS, Principal
+from carrel.hub.accounts.principal import ANONYMOUS, Limits, Principal
 from carrel.hub.packages.changes import PackageChange, Reason
 from carrel.hub.packages.models import import_name, package
 from carrel.hub.search.maintenance import SearchListener, rebuild
@@ -228,3 +230,21 @@ def test_pages(world: World) -> None:
 def test_any_text_is_answered(world: World, text: str) -> None:
     world.add("numpy", "Arrays.")
     world.find(text)
+
+
+def test_what_was_given_is_found_and_narrowed_tokens_find_nothing_else(world: World) -> None:
+    given = world.add("hidden-treasure", "gold", visibility="private", space=world.team)
+    world.add("hidden-trap", "gold", visibility="private", space=world.team)
+    world.add("open-treasure", "gold", visibility="public", space=world.team)
+    outsider = Principal(99, "zoe", frozenset({Scope.PACKAGE_READ}), {})
+    holder = replace(outsider, grants={given: Permission.READ}, granted={world.team: frozenset({given})})
+    narrowed = replace(world.principal("alice"), limits=Limits(packages=frozenset({"hidden-treasure"})))
+    nothing = replace(world.principal("alice"), limits=Limits(packages=frozenset({"no-such"})))
+    for text in ("treasure", "hidden", "gold", "easur", ""):
+        hidden = ["hidden-treasure"]
+        assert [name for name in world.find(text, holder) if name.startswith("hidden")] == hidden, text
+        assert not [name for name in world.find(text, outsider) if name.startswith("hidden")]
+        assert world.find(text, narrowed) == hidden
+        assert world.find(text, nothing) == []
+    assert world.find("gold", holder, kinds=[Kind.CONDA], namespace="team") == ["open-treasure", "hidden-treasure"]
+    assert world.find("gold", holder, kinds=[Kind.NOTEBOOK]) == []

@@ -26,7 +26,12 @@ def document_facets(namespace_id: int, visibility: str, kinds: Iterable[str], *,
 
 
 def viewer_facets(principal: Principal) -> tuple[str, ...]:
-    """Return the facets of which a document needs at least one to be listed for *principal*."""
+    """Return the facets of which a document needs at least one to be listed for *principal*, if they were not given it.
+
+    None suffices within the limits of a token: there the packages are named one by one.
+    """
+    if principal.limits:
+        return ()
     return (PUBLIC, *(f"n{key}" for key in principal.owned), *(f"m{key}" for key in principal.joined))
 
 

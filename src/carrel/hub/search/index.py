@@ -63,6 +63,8 @@ class Query:
         The words of the text; the last one may be unfinished.
     any_of, all_of : tuple of str
         A document must have at least one of the first (the caller's rights) and all of the second; *kinds*: at least one.
+    ids : tuple of int
+        Packages that need none of *any_of*: those that the caller was given one by one.
     """
 
     text: str
@@ -70,6 +72,7 @@ class Query:
     any_of: tuple[str, ...]
     all_of: tuple[str, ...] = ()
     kinds: tuple[str, ...] = ()
+    ids: tuple[int, ...] = ()
 
 
 class Tier(StrEnum):

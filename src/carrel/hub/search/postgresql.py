@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, TextClause, text
 
 from carrel.hub.search.index import Document, Query, Tier
 
 _WEIGHTS = {Tier.WORD: "A", Tier.IMPORT: "B", Tier.SUMMARY: "ABC", Tier.BODY: ""}
-_VISIBLE = "facets && CAST(:any_of AS text[]) AND facets @> CAST(:all_of AS text[])"
+_RIGHTS = "facets && CAST(:any_of AS text[])"
+_RIGHTS_OR_GIVEN = f"({_RIGHTS} OR package_id = ANY(CAST(:ids AS bigint[])))"
+_VISIBLE = _RIGHTS + " AND facets @> CAST(:all_of AS text[])"
 _KINDS = " AND (CAST(:kinds AS text[]) = '{}' OR facets && CAST(:kinds AS text[]))"
 _ORDER = " ORDER BY package_id DESC LIMIT :limit"
 _FIND_WORDS = text(f"SELECT package_id FROM search_vector WHERE words @@ CAST(:match AS tsquery) AND {_VISIBLE}{_KINDS}{_ORDER}")  # noqa: S608
@@ -58,18 +60,25 @@ class PostgresqlSearchIndex:
             "kinds": list(query.kinds),
             "limit": limit,
         }
+        run = self._connection.scalars if not query.ids else self._given
+        if query.ids:
+            bounds["ids"] = list(query.ids)
         if tier is Tier.SUBSTRING:
             if len(query.text) < 3:
                 return []
             pattern = "%" + query.text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
-            return list(self._connection.scalars(_FIND_NAME, {"pattern": pattern, **bounds}))
+            return list(run(_FIND_NAME, {"pattern": pattern, **bounds}))
         if not query.words:
-            return list(self._connection.scalars(_FIND_ANY, bounds))
+            return list(run(_FIND_ANY, bounds))
         weights = _WEIGHTS[tier]
         *finished, last = query.words
         prefix = "*" if tier is Tier.WORD else ""
         match = " & ".join([*(_lexeme(word, prefix + weights) for word in finished), _lexeme(last, "*" + weights)])
-        return list(self._connection.scalars(_FIND_WORDS, {"match": match, **bounds}))
+        return list(run(_FIND_WORDS, {"match": match, **bounds}))
+
+    def _given(self, statement: TextClause, values: dict[str, Any]) -> Any:
+        # Beside the facets, the packages that the caller was given.
+        return self._connection.scalars(text(statement.text.replace(_RIGHTS, _RIGHTS_OR_GIVEN)), values)
 
 
 def _lexeme(word: str, marks: str) -> str:

@@ -23,6 +23,7 @@ from carrel.hub.search.sqlite import SqliteSearchIndex
 
 _DESCRIPTION_LENGTH = 20_000
 _BODY_LENGTH = 120_000
+MAX_WITHIN_LIMITS = 2_000
 
 
 _PACKAGE = select(
@@ -234,6 +235,11 @@ class SearchRepository:
             )
             found.extend(Provider(name, row.namespace, row.name, tuple(row.kinds), row.latest_version) for row in rows)
         return found
+
+    def within_limits(self, principal: Principal) -> tuple[int, ...]:
+        """Return the packages within the limits of a token, at most :data:`MAX_WITHIN_LIMITS`."""
+        query = select(package.c.id).where(listed_packages(principal)).order_by(package.c.id.desc()).limit(MAX_WITHIN_LIMITS)
+        return tuple(self._connection.scalars(query))
 
     def namespace_id(self, name: str) -> int | None:
         """Return the id of a namespace, None when there is none."""

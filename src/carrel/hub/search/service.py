@@ -76,7 +76,10 @@ class SearchService:
             viewer_facets(principal),
             (namespace_facet(namespace_id),) if namespace_id is not None else (),
             tuple(kind_facet(kind) for kind in kinds),
+            repository.within_limits(principal) if principal.limits else tuple(principal.grants),
         )
+        if not query.any_of and not query.ids:
+            return SearchPage((), None, _milliseconds(started))
         matches = _Collector(repository, principal, namespace_id, kinds, wanted)
         if not query.words:
             matches.add(repository.index.find(query, Tier.BODY, wanted), 0.0, by_name=False)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
+
 from sqlalchemy import Connection, TextClause, text
 
 from carrel.hub.search.facets import PUBLIC
@@ -14,6 +17,11 @@ _COLUMNS = {
     Tier.BODY: "names imports summary body",
 }
 _FIND_TEXT = text("SELECT rowid FROM search_text WHERE search_text MATCH :match ORDER BY rowid DESC LIMIT :limit")
+_FIND_GIVEN = text(
+    "SELECT rowid FROM search_text WHERE search_text MATCH :match AND rowid IN (SELECT value FROM json_each(:ids))"
+    " ORDER BY rowid DESC LIMIT :limit"
+)
+_ALL_GIVEN = text("SELECT rowid FROM search_text WHERE rowid IN (SELECT value FROM json_each(:ids)) ORDER BY rowid DESC LIMIT :limit")
 _FIND_NAME = """SELECT search_name.rowid FROM search_name JOIN package ON package.id = search_name.rowid
     WHERE search_name MATCH :match AND ({any_of}) AND {all_of} ORDER BY search_name.rowid DESC LIMIT :limit"""
 _DELETE = (text("DELETE FROM search_text WHERE rowid = :id"), text("DELETE FROM search_name WHERE rowid = :id"))
@@ -60,21 +68,36 @@ class SqliteSearchIndex:
         if tier is Tier.SUBSTRING:
             if len(query.text) < 3:  # a trigram index knows nothing shorter
                 return []
-            return self._rows(_name_statement(query), _quote(query.text), limit)
-        if not query.words:
-            return self._rows(_FIND_TEXT, _facets(query), limit)
+            return self._rows(_name_statement(query), _quote(query.text), limit, query.ids)
+        found = self._rows(_FIND_TEXT, _match(query, tier), limit) if query.any_of else []
+        if not query.ids:
+            return found
+        match = _match(replace(query, any_of=()), tier)
+        given = self._rows(_FIND_GIVEN if match else _ALL_GIVEN, match, limit, query.ids)
+        return sorted({*found, *given}, reverse=True)[:limit] if found else given
+
+    def _rows(self, statement: TextClause, match: str, limit: int, ids: tuple[int, ...] = ()) -> list[int]:
+        values: dict[str, object] = {"match": match, "limit": limit}
+        if ids:
+            values["ids"] = json.dumps(ids)
+        return list(self._connection.scalars(statement, values).all())
+
+
+def _match(query: Query, tier: Tier) -> str:
+    parts = [_facets(query)]
+    if query.words:
         *finished, last = query.words
         words = " AND ".join([*(_quote(word) + "*" if tier is Tier.WORD else _quote(word) for word in finished), f"{_quote(last)}*"])
-        match = f"{{{_COLUMNS[tier]}}} : ({words}) AND {_facets(query)}"
-        return self._rows(_FIND_TEXT, match, limit)
-
-    def _rows(self, statement: TextClause, match: str, limit: int) -> list[int]:
-        return list(self._connection.scalars(statement, {"match": match, "limit": limit}).all())
+        parts.insert(0, f"{{{_COLUMNS[tier]}}} : ({words})")
+    return " AND ".join(part for part in parts if part)
 
 
 def _name_statement(query: Query) -> TextClause:
     # Trigrams of names hold no facets; the rows say the same. The numbers are ids.
-    any_of = " OR ".join(map(_condition, query.any_of))
+    alternatives = list(map(_condition, query.any_of))
+    if query.ids:
+        alternatives.append("package.id IN (SELECT value FROM json_each(:ids))")
+    any_of = " OR ".join(alternatives) or "0"
     all_of = " AND ".join(map(_condition, query.all_of)) or "1"
     return text(_FIND_NAME.format(any_of=any_of, all_of=all_of))
 
@@ -87,8 +110,8 @@ def _condition(facet: str) -> str:
 
 
 def _facets(query: Query) -> str:
-    groups = [query.any_of, *((facet,) for facet in query.all_of), *([query.kinds] if query.kinds else [])]
-    return " AND ".join("facets : (" + " OR ".join(map(_quote, group)) + ")" for group in groups)
+    groups = [query.any_of, *((facet,) for facet in query.all_of), query.kinds]
+    return " AND ".join("facets : (" + " OR ".join(map(_quote, group)) + ")" for group in groups if group)
 
 
 def _quote(word: str) -> str:
