@@ -26,6 +26,7 @@ from carrel.hub.accounts.resolver import CredentialResolver
 from carrel.hub.accounts.service import AccountService
 from carrel.hub.anaconda.service import AnacondaService
 from carrel.hub.channels.conda.maintenance import CondaChannelListener
+from carrel.hub.channels.cran.maintenance import CranChannelListener
 from carrel.hub.channels.pypi.maintenance import PypiChannelListener
 from carrel.hub.channels.service import Channels
 from carrel.hub.collections.service import CollectionService
@@ -72,7 +73,9 @@ def build_hub(settings: HubSettings, database: Database, blobs: BlobStore) -> Hu
     resolver = CredentialResolver(database, settings.credential_cache_seconds, usage.token_used)
     lookup = FileLookup()
     notebooks = NotebookService(blobs)
-    upkeep = PackageUpkeep((CondaChannelListener(), PypiChannelListener(), SearchListener(), lookup, notebooks.places))
+    upkeep = PackageUpkeep(
+        (CondaChannelListener(), PypiChannelListener(), CranChannelListener(), SearchListener(), lookup, notebooks.places)
+    )
     labels = LabelService()
     packages = PackageService(upkeep)
     releases = ReleaseService(packages, labels, upkeep)

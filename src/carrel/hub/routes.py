@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from carrel.hub.accounts.handlers import DeviceCodeHandler, DeviceTokenHandler, UserHandler, UsersHandler
 from carrel.hub.anaconda.routes import ROUTES as ANACONDA
+from carrel.hub.channels.cran.routes import ROUTES as CRAN
 from carrel.hub.channels.routes import ROUTES as CHANNELS
 from carrel.hub.collections.routes import ROUTES as COLLECTIONS
 from carrel.hub.files.handlers import ContentHandler, FileHandler, FileLabelsHandler, UploadHandler
@@ -71,4 +72,4 @@ REST = (Route("/{area:(?:api|conda|pypi|cran|t)}{path:(?:/.*)?}", UnknownAddress
 
 API_ROUTES: tuple[Route, ...] = (*SERVER, *ACCOUNTS, *NAMESPACES, *PACKAGES, *COLLECTIONS, *PUBLISHERS, *SEARCH)
 
-ROUTES: tuple[Route, ...] = (*API_ROUTES, *ANACONDA, *CHANNELS, *PAGES, *REST, *NAMESPACE_PAGES)
+ROUTES: tuple[Route, ...] = (*API_ROUTES, *ANACONDA, *CHANNELS, *CRAN, *PAGES, *REST, *NAMESPACE_PAGES)

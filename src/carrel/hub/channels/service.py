@@ -12,6 +12,7 @@ from carrel.database.engine import Database
 from carrel.hub.channels.collections.service import CollectionChannels
 from carrel.hub.channels.conda.repository import CondaChannelRepository
 from carrel.hub.channels.conda.service import CondaChannels
+from carrel.hub.channels.cran.indexes import CranIndexes
 from carrel.hub.channels.pypi.indexes import PypiIndexes
 from carrel.hub.channels.repository import find_namespace_id, sweep_changes
 from carrel.hub.channels.versions import channel_versions
@@ -62,6 +63,7 @@ class Channels:
         self.versions = channel_versions(database)
         self.conda = CondaChannels(database, folder / "conda")
         self.pypi = PypiIndexes(database)
+        self.cran = CranIndexes(database)
         self.collections = CollectionChannels(database, folder / "collections")
 
     def sweep(self) -> int:

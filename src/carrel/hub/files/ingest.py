@@ -5,10 +5,10 @@ from __future__ import annotations
 import errno
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import BinaryIO, TypeVar
 
 from carrel.core.clock import now
 from carrel.core.digests import Digests, Hasher, digest
@@ -17,6 +17,7 @@ from carrel.core.units import format_bytes
 from carrel.formats import FileMetadata, Hints, read
 from carrel.storage import BlobStore, BlobWriter
 
+T = TypeVar("T")
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
@@ -96,6 +97,19 @@ class IncomingFile:
         """
         with self._work():
             return self._finish(filename, kind, hints, size, sha256)
+
+    def look(self, read: Callable[[BinaryIO], T]) -> T:
+        """Return what *read* finds in the bytes, before anything is decided about them.
+
+        Raises
+        ------
+        BadRequest
+            Nothing was sent.
+        """
+        with self._work():
+            _, writer = self._arrived("", None, None)
+            with writer.reader() as source:
+                return read(source)
 
     def keep(self, filename: str, *, size: int | None, sha256: str | None, md5: str | None = None) -> Digests:
         """Check the bytes against what was announced and make them durable; :func:`read_kept` reads them later.

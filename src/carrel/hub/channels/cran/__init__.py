@@ -1,0 +1,1 @@
+"""R repositories: ``PACKAGES`` in its three forms, archives of older versions, binary trees, uploads."""
