@@ -8,13 +8,14 @@ import pytest
 from sqlalchemy import delete, insert, update
 
 from carrel.core.access import Visibility
+from carrel.core.clock import now
 from carrel.core.kinds import Kind
 from carrel.database.engine import Database
 from carrel.hub.channels.audience import Audience
 from carrel.hub.channels.pypi.indexes import PageRef, PypiIndexes
 from carrel.hub.channels.pypi.maintenance import PypiChannelListener
 from carrel.hub.packages.changes import PackageChange, Reason
-from carrel.hub.packages.models import file, package, property_
+from carrel.hub.packages.models import companion, file, package
 from carrel.testing.rows import Rows
 
 
@@ -109,11 +110,12 @@ def test_private_removed_and_yanked(world: World) -> None:
     first = world.upload("a", "a-1.0.tar.gz")
     world.upload("a", "a-1.0-py3-none-any.whl")
     with world.database.write() as unit:
-        unit.connection.execute(insert(property_).values(file_id=first, name="yanked", value="broken"))
+        unit.connection.execute(update(file).where(file.c.id == first).values(yanked_at=now(), yanked_reason="broken"))
         world.tell(unit, "a")
     pages = indexes.page(world.ref("a"))
     assert pages is not None
     assert b'data-yanked="broken"' in pages.html.data
+    assert [item["yanked"] for item in json.loads(pages.json.data)["files"]] == ["broken", False]
     with world.database.write() as unit:
         unit.connection.execute(delete(file).where(file.c.id == first))
         world.tell(unit, "a")
@@ -127,3 +129,54 @@ def test_private_removed_and_yanked(world: World) -> None:
         unit.connection.execute(delete(package))
         world.tell(unit, "a", Reason.PACKAGE)
     assert names(indexes, world.ref("a", audience=Audience.OWNER)) is None
+
+
+def test_status_and_other_indexes(world: World) -> None:
+    indexes = PypiIndexes(world.database)
+    world.upload("My_Tool", "my_tool-1.0.tar.gz")
+    other = "https://other.example/simple/my-tool/"
+    with world.database.write() as unit:
+        unit.connection.execute(
+            update(package).values(status="archived", status_reason="see <b>", tracks=[other], alternate_locations=[other])
+        )
+        world.tell(unit, "My_Tool", Reason.PACKAGE)
+    pages = indexes.page(world.ref("my-tool"))
+    assert pages is not None
+    document = json.loads(pages.json.data)
+    assert document["project-status"] == {"status": "archived", "reason": "see <b>"}
+    assert document["meta"]["tracks"] == document["alternate-locations"] == [other]
+    assert b'<meta name="pypi:project-status-reason" content="see &lt;b&gt;">' in pages.html.data
+    with world.database.write() as unit:
+        unit.connection.execute(update(package).values(status="quarantined"))
+        world.tell(unit, "My_Tool", Reason.PACKAGE)
+    assert names(indexes, world.ref("my-tool")) == []
+    assert names(indexes, world.ref()) == ["my-tool"]
+
+
+def test_two_packages_that_are_one_project(world: World) -> None:
+    indexes = PypiIndexes(world.database)
+    for name in ("my_tool", "my-tool"):
+        world.upload(name, f"{name}-1.0.tar.gz")
+    with world.database.write() as unit:
+        unit.connection.execute(update(package).where(package.c.name == "my-tool").values(status="quarantined"))
+        world.tell(unit, "my-tool", Reason.PACKAGE)
+    assert names(indexes, world.ref("my-tool")) == ["my_tool-1.0.tar.gz"]
+    narrowed = Audience(Audience.EVERYONE.visibilities, names=frozenset({"my-tool"}))
+    assert names(indexes, world.ref("my-tool", audience=narrowed)) == []
+    of_items = Audience.EVERYONE.of_items(frozenset({world.packages["my_tool"]}))
+    assert names(indexes, world.ref("my-tool", audience=of_items)) == ["my_tool-1.0.tar.gz"]
+
+
+def test_provenance_is_at_an_absolute_address(world: World) -> None:
+    indexes = PypiIndexes(world.database)
+    attested = world.upload("a", "a-1.0.tar.gz")
+    with world.database.write() as unit:
+        sha256 = Rows(unit.connection).blob(b"provenance")
+        unit.connection.execute(insert(companion).values(file_id=attested, suffix=".provenance", sha256=sha256))
+        world.tell(unit, "a")
+    pages = indexes.page(world.ref("a"))
+    assert pages is not None
+    here, there = pages.json.at("https://hub.example/pypi/alice"), pages.json.at("http://[::1]:8000/pypi/alice")
+    assert json.loads(here.data)["files"][0]["provenance"] == "https://hub.example/pypi/alice/integrity/a/1.0/a-1.0.tar.gz/provenance"
+    assert len({here.etag, there.etag, pages.json.etag}) == 3
+    assert b'data-provenance="https://hub.example/pypi/alice/' in pages.html.at("https://hub.example/pypi/alice").data

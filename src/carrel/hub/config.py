@@ -66,13 +66,17 @@ class HubConfig(Application):
         "", help="What their tokens must be made for, separated by spaces; clients are told the first (default: host name of public_url)"
     ).tag(config=True)
 
+    attestation_trust_root = Unicode(
+        "", help="Sigstore's trusted_root.json: attestations that it does not vouch for are refused (default: signatures are not checked)"
+    ).tag(config=True)
+
     aliases = {
         name.replace("_", "-"): f"HubConfig.{name}"
         for name in (
             "config_file data_dir database_url blob_store_url address port trust_proxy public_url hub_name registration "
             "registrations_per_hour allow_anonymous "
             "max_upload_bytes min_free_bytes session_seconds device_seconds device_interval credential_cache_seconds sweep_grace_seconds "
-            "temp_grace_seconds presigned_downloads accel_prefix oidc_issuers oidc_audiences"
+            "temp_grace_seconds presigned_downloads accel_prefix oidc_issuers oidc_audiences attestation_trust_root"
         ).split()
     } | {"log-level": "Application.log_level"}
     flags: dict[Any, Any] = {}  # noqa: RUF012 - as traitlets has it
@@ -121,7 +125,16 @@ class HubConfig(Application):
             accel_prefix=self.accel_prefix,
             oidc_issuers=tuple(self.oidc_issuers.split()),
             oidc_audiences=self._audiences(),
+            attestation_trust_root=self._trust_root(),
         )
+
+    def _trust_root(self) -> Path | None:
+        if not self.attestation_trust_root:
+            return None
+        path = Path(self.attestation_trust_root).expanduser()
+        if not path.is_file():
+            raise TraitError(f"attestation_trust_root: there is no file {path}.")
+        return path
 
     def _audiences(self) -> tuple[str, ...]:
         # Never what a client calls the hub: whoever runs another service could have tokens made for that one used here.

@@ -13,6 +13,7 @@ from carrel.hub.accounts.passwords import AttemptLimiter, PasswordSignIn
 from carrel.hub.accounts.resolver import CredentialResolver
 from carrel.hub.accounts.service import AccountService
 from carrel.hub.anaconda.service import AnacondaService
+from carrel.hub.attestations.trust import TrustRoot
 from carrel.hub.channels.service import Channels
 from carrel.hub.collections.service import CollectionService
 from carrel.hub.files.lookup import FileLookup
@@ -54,6 +55,8 @@ class Hub:
         Services, one per feature.
     anaconda : AnacondaService
         What only the anaconda.org API needs.
+    trust : TrustRoot
+        What the signatures of attestations are checked against.
     channels : Channels
         Indexes that conda and PyPI clients read.
     lookup : FileLookup
@@ -84,6 +87,7 @@ class Hub:
     notebooks: NotebookService
     collections: CollectionService
     publishers: PublisherService
+    trust: TrustRoot
     search: SearchService
     anaconda: AnacondaService
     channels: Channels

@@ -31,3 +31,4 @@ class HubSettings:
     accel_prefix: str = ""
     oidc_issuers: tuple[str, ...] = ()
     oidc_audiences: tuple[str, ...] = ()
+    attestation_trust_root: Path | None = None

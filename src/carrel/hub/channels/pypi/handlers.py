@@ -1,46 +1,34 @@
-"""The simple index over HTTP (PEP 503, 691, 700, 714)."""
+"""The simple index over HTTP (PEP 503, 691, 700, 714), the files it names, and what is said beside them."""
 
 from __future__ import annotations
 
-from http import HTTPStatus
-from typing import Any
+import hashlib
+import json
+from html import escape
 from urllib.parse import quote
 
-from tornado.web import HTTPError, stream_request_body
+from packaging.utils import canonicalize_version
 
-from carrel.core.errors import (
-    BadRequest,
-    CarrelError,
-    FileExists,
-    Forbidden,
-    InsufficientStorage,
-    InvalidFile,
-    MetadataMismatch,
-    NotFound,
-    TooLarge,
-    Unauthenticated,
-)
-from carrel.core.kinds import Kind
+from carrel.core.errors import NotFound
 from carrel.core.names import canonical_package
 from carrel.core.scopes import Scope
-from carrel.formats import Hints
+from carrel.database.unit_of_work import UnitOfWork
 from carrel.formats.pypi.index import HTML_TYPE
+from carrel.formats.pypi.project_api import latest_version, project_description
+from carrel.formats.pypi.provenance import file_project
 from carrel.hub.channels.files import find_pypi, pypi_address
 from carrel.hub.channels.flights import SingleFlight
 from carrel.hub.channels.handlers import ChannelHandler
-from carrel.hub.channels.pypi.forms import FormReader
 from carrel.hub.channels.pypi.indexes import PageRef, Pages
 from carrel.hub.channels.pypi.maintenance import PROTOCOL
 from carrel.hub.channels.pypi.negotiation import Form, negotiate
-from carrel.hub.channels.pypi.repository import METADATA_SUFFIX
-from carrel.hub.files.ingest import IncomingFile
-from carrel.hub.files.service import UploadRequest
+from carrel.hub.channels.pypi.repository import METADATA_SUFFIX, PROVENANCE_SUFFIX, Described, PypiChannelRepository
+from carrel.hub.files.lookup import Located
 from carrel.hub.web.endpoint import Reply, endpoint
-from carrel.hub.web.multipart import boundary_of
-from carrel.hub.web.streaming import ReceivingHandler
 
 OCTETS = "application/octet-stream"
-_FORM_BYTES = 8 * 1024 * 1024  # what a form may hold beside the file
+JSON = "application/json"
+PROVENANCE_JSON = "application/vnd.pypi.integrity.v1+json"
 _pages: SingleFlight[Pages | None] = SingleFlight()
 
 
@@ -58,7 +46,8 @@ class SimpleHandler(ChannelHandler):
         pages = await self._current(ref)
         if pages is None:
             raise NotFound(f"There is no project {project[:80]!r} here." if project else f"There is no label {label[:80]!r} here.")
-        page = pages.json if form is Form.JSON else pages.html
+        base = f"{self.urls.base}/pypi/{quote(namespace)}"
+        page = pages.json.at(json.dumps(base)[1:-1]) if form is Form.JSON else pages.html.at(escape(base))
         if not self.fresh(page.etag):
             self.send(page.data, "text/html; charset=utf-8" if form is Form.TEXT else form.value)
         return None
@@ -103,112 +92,95 @@ class SlashHandler(ChannelHandler):
         return _moved(f"{last if last == 'simple' else quote(canonical_package(last), safe='')}/")
 
 
-class DistributionHandler(ChannelHandler):
+class _FilesHandler(ChannelHandler):
+    async def distribution(self, namespace: str, filename: str) -> Located:
+        """Return a distribution that the caller may download.
+
+        Raises
+        ------
+        NotFound
+        """
+        return await self.locate(pypi_address(namespace, filename, ""), lambda uow: find_pypi(uow, namespace, filename), filename)
+
+    async def beside(self, namespace: str, filename: str, suffix: str) -> Located:
+        """Return the companion *suffix* of a distribution.
+
+        Raises
+        ------
+        NotFound
+        """
+        address = pypi_address(namespace, filename, suffix)
+        return await self.locate(address, lambda uow: find_pypi(uow, namespace, filename, suffix), filename)
+
+
+class DistributionHandler(_FilesHandler):
     """``files/<sha256>/<filename>``: a distribution, or the metadata of a wheel (PEP 658)."""
 
     @endpoint(summary="Download a Python distribution", scope=Scope.PYPI_DOWNLOAD, anonymous=True, media_type=OCTETS)
     async def get(self, namespace: str, sha256: str, filename: str, label: str = "main") -> None:
         """Return the bytes; the address names them, so it never answers with others."""
-        item = await self.locate(pypi_address(namespace, filename, ""), lambda uow: find_pypi(uow, namespace, filename), filename)
+        item = await self.distribution(namespace, filename)
         if item.sha256 != sha256:
             raise NotFound(f"There is no file {filename[:255]!r} with these bytes here.")
         await self.send_file(item, OCTETS)
 
 
-class MetadataHandler(ChannelHandler):
+class MetadataHandler(_FilesHandler):
     """``files/<sha256>/<filename>.metadata``."""
 
     @endpoint(summary="Metadata of a wheel", scope=Scope.PYPI_DOWNLOAD, anonymous=True, media_type="text/plain")
     async def get(self, namespace: str, sha256: str, filename: str, label: str = "main") -> None:
         """Return the ``METADATA`` file of a wheel (PEP 658)."""
-        wheel = await self.locate(pypi_address(namespace, filename, ""), lambda uow: find_pypi(uow, namespace, filename), filename)
-        if wheel.sha256 != sha256:
+        if (await self.distribution(namespace, filename)).sha256 != sha256:
             raise NotFound(f"There is no file {filename[:255]!r} with these bytes here.")
-        address = pypi_address(namespace, filename, METADATA_SUFFIX)
-        item = await self.locate(address, lambda uow: find_pypi(uow, namespace, filename, METADATA_SUFFIX), filename)
+        item = await self.beside(namespace, filename, METADATA_SUFFIX)
         await self.send_file(item, "text/plain; charset=utf-8", count=False)
 
 
-@stream_request_body
-class LegacyUploadHandler(ReceivingHandler):
-    """``/pypi/<namespace>/legacy/``: the upload endpoint of twine, uv, poetry and flit."""
+class ProvenanceHandler(_FilesHandler):
+    """``integrity/<project>/<version>/<filename>/provenance``."""
 
-    incoming: IncomingFile | None = None
-    reader: FormReader
-
-    async def check_request(self) -> None:
-        """Refuse before the body: unknown namespace, no right, too large, no room."""
-        boundary = boundary_of(self.request.headers.get("Content-Type", ""))
-        self.hub.files.check_size(self.announced_size)
-        request = UploadRequest(self.path_kwargs["namespace"], "", kind=Kind.PYPI.value, labels=(self.path_kwargs.get("label") or "main",))
-        await self.hub.pool.read(lambda uow: self.hub.files.check_upload(uow, self.principal, request))
-        limit = self.hub.settings.max_upload_bytes
-        self.incoming = IncomingFile(self.hub.blobs, limit)
-        self.reader = FormReader(boundary, self.incoming.feed)
-        self.receive_into(self.reader.feed, limit + _FORM_BYTES)
-
-    @endpoint(
-        summary="Upload a Python distribution",
-        scope=Scope.PYPI_UPLOAD,
-        media_type="text/plain",
-        errors=(NotFound, Forbidden, BadRequest, InvalidFile, MetadataMismatch, TooLarge, InsufficientStorage),
-    )
-    async def post(self, namespace: str, label: str = "main") -> Reply | None:
-        """The form that twine posts. The same file again answers 200; other bytes under a taken name 400."""
-        incoming, reader, hub = self.incoming, getattr(self, "reader", None), self.hub
-        if incoming is None or reader is None:
-            raise BadRequest("The upload was not prepared.")
+    @endpoint(summary="Provenance of a distribution", scope=Scope.PYPI_DOWNLOAD, anonymous=True, media_type=PROVENANCE_JSON)
+    async def get(self, namespace: str, project: str, version: str, filename: str) -> None:
+        """Return the provenance object of a file (PEP 740): its attestations, and who published it."""
+        await self.distribution(namespace, filename)
+        told = file_project(filename)
+        if told is None or (told[0], canonicalize_version(told[1])) != (canonical_package(project), canonicalize_version(version)):
+            raise NotFound(f"There is no file {filename[:255]!r} of {project[:80]} {version[:80]} here.")
         try:
-            rest = await self.rest()
-            if self._refused:
-                await self._finish_refusal()
-                return None
-
-            def keep() -> bool:
-                reader.feed(rest)
-                form = reader.finish()
-                request = UploadRequest(
-                    namespace,
-                    form.filename,
-                    package=form.fields.get("name"),
-                    version=form.version,
-                    kind=Kind.PYPI.value,
-                    labels=(label,),
-                    sha256=form.fields.get("sha256_digest", "").lower() or None,
-                )
-                stored = incoming.finish(form.filename, request.kind, Hints(), size=None, sha256=request.sha256)
-                _, made = hub.pool.write_now(lambda uow: hub.files.register(uow, self.principal, request, stored))
-                return made
-
-            made = await hub.pool.receive(keep)
-        except FileExists as error:
-            # The words and the status that clients know an existing file by.
-            raise BadRequest(f"File already exists: {error.detail}", code=error.code, **error.fields) from error
-        finally:
-            self.release()
-        return Reply(b"Uploaded.\n" if made else b"The same file exists already.\n", 200, {"Content-Type": "text/plain; charset=utf-8"})
-
-    def release(self) -> None:
-        """Discard an upload that did not become a file."""
-        if self.incoming is not None:
-            self.incoming.abort()
-
-    async def _refuse(self, error: CarrelError | HTTPError) -> None:
-        # Clients ask for other credentials at 401 and say that the token is wrong at 403.
-        if isinstance(error, Unauthenticated) and "Authorization" in self.request.headers:
-            error = Forbidden(error.detail, code=error.code)
-        await super()._refuse(error)
-
-    def write_error(self, status_code: int, **kwargs: Any) -> None:
-        """Say the reason in the status line too: twine shows nothing else."""
-        error = kwargs["exc_info"][1] if "exc_info" in kwargs else None
-        if isinstance(error, CarrelError) and error.status < HTTPStatus.INTERNAL_SERVER_ERROR:
-            self.set_status(status_code, _reason(error.detail))
-        super().write_error(status_code, **kwargs)
+            item = await self.beside(namespace, filename, PROVENANCE_SUFFIX)
+        except NotFound as error:
+            raise NotFound(f"No provenance is available for {filename[:255]!r}.") from error
+        await self.send_file(item, PROVENANCE_JSON, count=False)
 
 
-def _reason(detail: str) -> str:
-    return "".join(character if " " <= character <= "~" else "?" for character in detail)[:200]
+class ProjectApiHandler(ChannelHandler):
+    """``<project>/json`` and ``<project>/<version>/json``: what tools ask beside the simple index."""
+
+    @endpoint(summary="JSON description of a project", scope=Scope.PYPI_DOWNLOAD, anonymous=True, media_type=JSON)
+    async def get(self, namespace: str, project: str, version: str = "", label: str = "main") -> None:
+        """Return the metadata and the files of a version, by default of the one that installers take by themselves."""
+        namespace_id = await self.namespace_id(namespace)
+        audience = self.audience(namespace_id)
+        serial = await self.current_version(namespace_id, PROTOCOL)
+        base = f"{self.urls.base}/pypi/{quote(namespace)}" + ("" if label == "main" else f"/label/{quote(label)}")
+        normalised = canonical_package(project)
+
+        def find(uow: UnitOfWork) -> Described | None:
+            return PypiChannelRepository(uow.connection).describe(namespace_id, label, normalised, audience, base)
+
+        found = await self.hub.pool.read(find) if audience.shows(label) else None
+        if found is None:
+            raise NotFound(f"There is no project {project[:80]!r} here.")
+        known = {canonicalize_version(file.version): file.version for file in found.files}
+        chosen = known.get(canonicalize_version(version)) if version else latest_version(found.files)
+        if chosen is None:
+            raise NotFound(f"There is no version {version[:80]!r} of {project[:80]!r} here.")
+        page = self.urls.page(namespace, found.package_name)
+        text = found.descriptions.get(chosen, "")
+        data = project_description(found.project, found.files, chosen, text, page, releases=not version, serial=serial)
+        if not self.fresh(f'"{hashlib.sha256(data).hexdigest()}"'):
+            self.send(data, JSON)
 
 
 def _moved(location: str) -> Reply:

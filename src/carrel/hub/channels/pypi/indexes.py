@@ -11,7 +11,7 @@ from carrel.database.engine import Database
 from carrel.formats.pypi import index
 from carrel.hub.channels.audience import Audience
 from carrel.hub.channels.pypi.maintenance import PROTOCOL
-from carrel.hub.channels.pypi.repository import PypiChannelRepository
+from carrel.hub.channels.pypi.repository import BASE_MARK, PypiChannelRepository
 from carrel.hub.channels.repository import ChannelVersionRepository
 
 _MAX_BYTES = 32 * 1024 * 1024
@@ -19,10 +19,18 @@ _MAX_BYTES = 32 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One page in one media type; the ETag is strong, with its quotes."""
+    """One page in one media type; the ETag is strong, with its quotes.
+
+    A *marked* page holds :data:`carrel.hub.channels.pypi.repository.BASE_MARK` where an absolute address is to stand.
+    """
 
     data: bytes
     etag: str
+    marked: bool = False
+
+    def at(self, base: str) -> Page:
+        """Return the page with the addresses that begin with *base*, which is escaped for the media type already."""
+        return _page(self.data.replace(BASE_MARK.encode(), base.encode())) if self.marked else self
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,15 +132,14 @@ class PypiIndexes:
 
 
 def _project(repository: PypiChannelRepository, ref: PageRef) -> Pages | None:
-    listed = repository.files(ref.namespace_id, ref.label, ref.project, ref.audience)
-    if not listed:
+    listed = repository.project(ref.namespace_id, ref.label, ref.project, ref.audience)
+    if listed is None:
         return None
-    files = [item.file for item in listed]
-    package_ids = frozenset(item.package_id for item in listed)
+    marked = any(file.provenance for file in listed.files)
     return Pages(
-        _page(index.project_json(index.Project(ref.project), files)),
-        _page(index.project_html(index.Project(ref.project), files)),
-        package_ids,
+        _page(index.project_json(listed.project, listed.files), marked=marked),
+        _page(index.project_html(listed.project, listed.files), marked=marked),
+        listed.package_ids,
     )
 
 
@@ -144,5 +151,5 @@ def _root(repository: PypiChannelRepository, ref: PageRef) -> Pages | None:
     return Pages(_page(index.root_json(projects)), _page(index.root_html(projects)), frozenset())
 
 
-def _page(data: bytes) -> Page:
-    return Page(data, f'"{hashlib.sha256(data).hexdigest()}"')
+def _page(data: bytes, *, marked: bool = False) -> Page:
+    return Page(data, f'"{hashlib.sha256(data).hexdigest()}"', marked)

@@ -2,29 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import secrets
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, select
+from sqlalchemy import ColumnElement, Connection, Row, ScalarSelect, Select, and_, select
 
 from carrel.core.kinds import Kind
-from carrel.formats.pypi.index import ProjectFile
+from carrel.formats.pypi import provenance
+from carrel.formats.pypi.index import Project, ProjectFile
+from carrel.formats.pypi.project_api import DescribedFile
 from carrel.hub.channels.audience import Audience
 from carrel.hub.labels.models import file_label, label
-from carrel.hub.packages.models import blob, companion, file, package, property_, release
+from carrel.hub.packages.models import blob, companion, file, package, release
 
 METADATA_SUFFIX = ".metadata"
-# Property of a file; its value is the reason, which may be empty.
-YANKED = "yanked"
+PROVENANCE_SUFFIX = provenance.SUFFIX
+# Stands in kept pages for the address of the namespace's index, which depends on how a client reaches the hub. Nobody who
+# writes texts that get into pages can know it.
+BASE_MARK = f"carrel-base-{secrets.token_hex(16)}:"
+QUARANTINED = "quarantined"
+# From the least to the most severe: where several packages are one project for Python clients, the first one tells.
+_STATUSES = ("active", "deprecated", "archived", QUARANTINED)
 
 
 @dataclass(frozen=True, slots=True)
-class ListedFile:
-    """A file of a project page, and the package it hangs on."""
+class Listed:
+    """What a project page tells, and the packages it tells of."""
 
-    package_id: int
-    file: ProjectFile
+    project: Project
+    files: tuple[ProjectFile, ...]
+    package_ids: frozenset[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Described:
+    """What the JSON description of a project tells: as :class:`Listed`, and the long description by version."""
+
+    project: Project
+    package_name: str
+    files: tuple[DescribedFile, ...]
+    descriptions: dict[str, str]
 
 
 class PypiChannelRepository:
@@ -38,33 +58,55 @@ class PypiChannelRepository:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def files(self, namespace_id: int, label_name: str, project: str, audience: Audience) -> list[ListedFile]:
-        """Return the files of a project, oldest first; *project* is the normalised name.
+    def project(self, namespace_id: int, label_name: str, project: str, audience: Audience) -> Listed | None:
+        """Return a project with its files, oldest first; *project* is the normalised name. None when nothing is listed.
 
         URLs are relative to the project page and name the content, so they never change.
         """
-        metadata_sha256 = (
-            select(companion.c.sha256).where(companion.c.file_id == file.c.id, companion.c.suffix == METADATA_SUFFIX).scalar_subquery()
+        columns = (
+            *_PACKAGE,
+            file.c.filename,
+            release.c.version,
+            file.c.sha256,
+            blob.c.size,
+            file.c.uploaded_at,
+            file.c.yanked_at,
+            file.c.yanked_reason,
+            file.c.attributes["requires_python"].as_string().label("requires_python"),
+            _companion(METADATA_SUFFIX).label("metadata_sha256"),
+            _companion(PROVENANCE_SUFFIX).label("provenance_sha256"),
         )
-        yanked = select(property_.c.value).where(property_.c.file_id == file.c.id, property_.c.name == YANKED).scalar_subquery()
-        query = _listed(
-            select(
-                file.c.package_id,
-                file.c.filename,
-                release.c.version,
-                file.c.sha256,
-                blob.c.size,
-                file.c.uploaded_at,
-                file.c.attributes["requires_python"].as_string().label("requires_python"),
-                metadata_sha256.label("metadata_sha256"),
-                yanked.label("yanked"),
-            ),
-            namespace_id,
-            label_name,
-            audience,
-            package.c.canonical_name == project,
-        ).order_by(file.c.id)
-        return [_listed_file(row) for row in self._connection.execute(query)]
+        query = _listed(select(*columns), namespace_id, label_name, audience, package.c.canonical_name == project).order_by(file.c.id)
+        rows = self._connection.execute(query).all()
+        if not rows:
+            return None
+        files = tuple(_listed_file(project, row) for row in rows if row.status != QUARANTINED)
+        return Listed(_project(project, rows), files, frozenset(row.package_id for row in rows))
+
+    def describe(self, namespace_id: int, label_name: str, project: str, audience: Audience, base: str) -> Described | None:
+        """Return a project with what its JSON description tells; addresses of files begin with *base*."""
+        columns = (
+            *_PACKAGE,
+            package.c.name.label("package_name"),
+            file.c.filename,
+            release.c.version,
+            release.c.description,
+            file.c.sha256,
+            blob.c.md5,
+            blob.c.size,
+            file.c.downloads,
+            file.c.uploaded_at,
+            file.c.yanked_at,
+            file.c.yanked_reason,
+            file.c.attributes,
+        )
+        query = _listed(select(*columns), namespace_id, label_name, audience, package.c.canonical_name == project).order_by(file.c.id)
+        rows = self._connection.execute(query).all()
+        offered = [row for row in rows if row.status != QUARANTINED]
+        if not offered:
+            return None
+        files = tuple(_described_file(base, row) for row in offered)
+        return Described(_project(project, rows), offered[0].package_name, files, {row.version: row.description for row in offered})
 
     def projects(self, namespace_id: int, label_name: str, audience: Audience) -> list[str]:
         """Return the normalised names of all projects under a label, sorted."""
@@ -81,6 +123,13 @@ class PypiChannelRepository:
         return self._connection.scalar(query) is not None
 
 
+_PACKAGE = (file.c.package_id, package.c.status, package.c.status_reason, package.c.tracks, package.c.alternate_locations)
+
+
+def _companion(suffix: str) -> ScalarSelect[str]:
+    return select(companion.c.sha256).where(companion.c.file_id == file.c.id, companion.c.suffix == suffix).scalar_subquery()
+
+
 def _listed(query: Select[Any], namespace_id: int, label_name: str, audience: Audience, *conditions: ColumnElement[bool]) -> Select[Any]:
     return (
         query.select_from(package)
@@ -93,18 +142,49 @@ def _listed(query: Select[Any], namespace_id: int, label_name: str, audience: Au
     )
 
 
-def _listed_file(row: Any) -> ListedFile:
-    return ListedFile(
-        row.package_id,
-        ProjectFile(
-            filename=row.filename,
-            version=row.version,
-            url=f"../../files/{row.sha256}/{row.filename}",
-            sha256=row.sha256,
-            size=row.size,
-            upload_time=row.uploaded_at,
-            requires_python=row.requires_python or "",
-            metadata_sha256=row.metadata_sha256 or "",
-            yanked=False if row.yanked is None else (row.yanked or True),
-        ),
+def _project(name: str, rows: Sequence[Row[Any]]) -> Project:
+    telling = min(rows, key=lambda row: _STATUSES.index(row.status) if row.status in _STATUSES else 0)
+    return Project(
+        name,
+        telling.status,
+        telling.status_reason,
+        tuple(dict.fromkeys(url for row in rows for url in row.tracks or ())),
+        tuple(dict.fromkeys(url for row in rows for url in row.alternate_locations or ())),
+    )
+
+
+def _yanked(row: Row[Any]) -> bool | str:
+    return False if row.yanked_at is None else (row.yanked_reason or True)
+
+
+def _listed_file(project: str, row: Row[Any]) -> ProjectFile:
+    return ProjectFile(
+        filename=row.filename,
+        version=row.version,
+        url=f"../../files/{row.sha256}/{row.filename}",
+        sha256=row.sha256,
+        size=row.size,
+        upload_time=row.uploaded_at,
+        requires_python=row.requires_python or "",
+        metadata_sha256=row.metadata_sha256 or "",
+        yanked=_yanked(row),
+        provenance=f"{BASE_MARK}/integrity/{project}/{quote(row.version)}/{row.filename}/provenance" if row.provenance_sha256 else "",
+    )
+
+
+def _described_file(base: str, row: Row[Any]) -> DescribedFile:
+    return DescribedFile(
+        filename=row.filename,
+        version=row.version,
+        url=f"{base}/files/{row.sha256}/{row.filename}",
+        sha256=row.sha256,
+        md5=row.md5,
+        size=row.size,
+        downloads=row.downloads,
+        upload_time=row.uploaded_at,
+        packagetype=row.attributes.get("filetype", ""),
+        python_version=row.attributes.get("python_version", ""),
+        requires_python=row.attributes.get("requires_python") or "",
+        yanked=_yanked(row),
+        metadata=row.attributes.get("metadata") or {},
     )

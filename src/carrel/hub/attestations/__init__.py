@@ -1,0 +1,1 @@
+"""Whether the signatures of attestations are those of whom they name."""

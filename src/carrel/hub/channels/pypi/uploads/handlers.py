@@ -1,0 +1,159 @@
+"""The upload endpoint of the simple index: what twine, uv, poetry, flit and hatch post."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from http import HTTPStatus
+from typing import Any
+
+from tornado.web import HTTPError, stream_request_body
+
+from carrel.core.digests import digest
+from carrel.core.errors import (
+    BadRequest,
+    CarrelError,
+    FileExists,
+    Forbidden,
+    InsufficientStorage,
+    InvalidFile,
+    MetadataMismatch,
+    NotFound,
+    TooLarge,
+    Unauthenticated,
+)
+from carrel.core.kinds import Kind
+from carrel.core.scopes import Scope
+from carrel.formats import Hints
+from carrel.formats.pypi import provenance
+from carrel.hub.channels.pypi.handlers import RootHandler
+from carrel.hub.channels.pypi.uploads.forms import FormReader
+from carrel.hub.context import Hub
+from carrel.hub.files.ingest import IncomingFile, StoredFile, store_bytes
+from carrel.hub.files.service import UploadRequest
+from carrel.hub.web.endpoint import Reply, endpoint
+from carrel.hub.web.multipart import boundary_of
+from carrel.hub.web.streaming import ReceivingHandler
+
+_FORM_BYTES = 8 * 1024 * 1024  # what a form may hold beside the file
+
+
+@stream_request_body
+class LegacyUploadHandler(ReceivingHandler):
+    """``/pypi/<namespace>/legacy/``: the upload endpoint of twine, uv, poetry and flit."""
+
+    incoming: IncomingFile | None = None
+    reader: FormReader
+
+    async def check_request(self) -> None:
+        """Refuse before the body: unknown namespace, no right, too large, no room."""
+        boundary = boundary_of(self.request.headers.get("Content-Type", ""))
+        self.hub.files.check_size(self.announced_size)
+        request = UploadRequest(self.path_kwargs["namespace"], "", kind=Kind.PYPI.value, labels=(self.path_kwargs.get("label") or "main",))
+        await self.hub.pool.read(lambda uow: self.hub.files.check_upload(uow, self.principal, request))
+        limit = self.hub.settings.max_upload_bytes
+        self.incoming = IncomingFile(self.hub.blobs, limit)
+        self.reader = FormReader(boundary, self.incoming.feed)
+        self.receive_into(self.reader.feed, limit + _FORM_BYTES)
+
+    @endpoint(
+        summary="Upload a Python distribution",
+        scope=Scope.PYPI_UPLOAD,
+        media_type="text/plain",
+        errors=(NotFound, Forbidden, BadRequest, InvalidFile, MetadataMismatch, TooLarge, InsufficientStorage),
+    )
+    async def post(self, namespace: str, label: str = "main") -> Reply | None:
+        """The form that twine posts. The same file again answers 200; other bytes under a taken name 400."""
+        incoming, reader, hub = self.incoming, getattr(self, "reader", None), self.hub
+        if incoming is None or reader is None:
+            raise BadRequest("The upload was not prepared.")
+        try:
+            rest = await self.rest()
+            if self._refused:
+                await self._finish_refusal()
+                return None
+
+            def keep() -> bool:
+                reader.feed(rest)
+                form = reader.finish()
+                request = UploadRequest(
+                    namespace,
+                    form.filename,
+                    package=form.fields.get("name"),
+                    version=form.version,
+                    kind=Kind.PYPI.value,
+                    labels=(label,),
+                    sha256=form.fields.get("sha256_digest", "").lower() or None,
+                )
+                stored = incoming.finish(form.filename, request.kind, Hints(), size=None, sha256=request.sha256)
+                if text := form.fields.get(provenance.FIELD, "").strip():
+                    stored = attested(hub, stored, text)
+                _, made = hub.pool.write_now(lambda uow: hub.files.register(uow, self.principal, request, stored))
+                return made
+
+            made = await hub.pool.receive(keep)
+        except FileExists as error:
+            # The words and the status that clients know an existing file by.
+            raise BadRequest(f"File already exists: {error.detail}", code=error.code, **error.fields) from error
+        finally:
+            self.release()
+        return Reply(b"Uploaded.\n" if made else b"The same file exists already.\n", 200, {"Content-Type": "text/plain; charset=utf-8"})
+
+    def release(self) -> None:
+        """Discard an upload that did not become a file."""
+        if self.incoming is not None:
+            self.incoming.abort()
+
+    async def _refuse(self, error: CarrelError | HTTPError) -> None:
+        # Clients ask for other credentials at 401 and say that the token is wrong at 403.
+        if isinstance(error, Unauthenticated) and "Authorization" in self.request.headers:
+            error = Forbidden(error.detail, code=error.code)
+        await super()._refuse(error)
+
+    def write_error(self, status_code: int, **kwargs: Any) -> None:
+        """Say the reason in the status line too: twine shows nothing else."""
+        error = kwargs["exc_info"][1] if "exc_info" in kwargs else None
+        if isinstance(error, CarrelError) and error.status < HTTPStatus.INTERNAL_SERVER_ERROR:
+            self.set_status(status_code, _reason(error.detail))
+        super().write_error(status_code, **kwargs)
+
+
+def attested(hub: Hub, stored: StoredFile, text: str) -> StoredFile:
+    """Return *stored* with the provenance object that its attestations, the upload field *text*, make.
+
+    Raises
+    ------
+    InvalidFile
+        They speak of another file, or are not signed by whom they name.
+    """
+    filename, sha256 = stored.metadata.filename, stored.digests.sha256
+    found = []
+    for attestation in provenance.parse_attestations(text, filename, sha256):
+        if hub.trust.is_configured:
+            try:
+                bundle = attestation.to_bundle()
+            except ValueError as error:
+                raise InvalidFile("An attestation is no complete bundle of a signature.", code="invalid_attestation") from error
+            hub.trust.verify(bundle)
+        found.append((attestation, provenance.signer_of(attestation)))
+    data = provenance.provenance(found, verified=hub.trust.is_configured)
+    digests = digest(data)
+    store_bytes(hub.blobs, data, digests.sha256)
+    return replace(stored, companions={**stored.companions, provenance.SUFFIX: digests})
+
+
+def _reason(detail: str) -> str:
+    return "".join(character if " " <= character <= "~" else "?" for character in detail)[:200]
+
+
+@stream_request_body
+class RootOrUploadHandler(LegacyUploadHandler, RootHandler):
+    """``simple/``: all projects, and an upload endpoint for those who give the address of the index for both."""
+
+    async def prepare(self) -> None:
+        """Prepare for a body when one comes."""
+        await (super().prepare() if self.request.method == "POST" else self.admit())
+
+    async def check_request(self) -> None:
+        """Refuse an upload before the body."""
+        if self.request.method == "POST":
+            await super().check_request()
