@@ -32,6 +32,7 @@ from carrel.hub.channels.pypi.maintenance import PypiChannelListener
 from carrel.hub.channels.service import Channels
 from carrel.hub.collections.service import CollectionService
 from carrel.hub.context import Hub
+from carrel.hub.files.contents import ArchiveReader
 from carrel.hub.files.lookup import FileLookup
 from carrel.hub.files.service import FileService
 from carrel.hub.files.small import SmallBlobs
@@ -107,6 +108,7 @@ def build_hub(settings: HubSettings, database: Database, blobs: BlobStore) -> Hu
         anaconda=AnacondaService(packages, releases, files, blobs, upkeep),
         channels=Channels(database, settings.data_dir / "indexes"),
         lookup=lookup,
+        contents=ArchiveReader(blobs),
         small_blobs=SmallBlobs(),
         usage=usage,
         sweep=BlobSweep(database, blobs, settings.sweep_grace_seconds, settings.temp_grace_seconds),

@@ -16,6 +16,7 @@ from carrel.hub.anaconda.service import AnacondaService
 from carrel.hub.attestations.trust import TrustRoot
 from carrel.hub.channels.service import Channels
 from carrel.hub.collections.service import CollectionService
+from carrel.hub.files.contents import ArchiveReader
 from carrel.hub.files.lookup import FileLookup
 from carrel.hub.files.service import FileService
 from carrel.hub.files.small import SmallBlobs
@@ -61,6 +62,8 @@ class Hub:
         Indexes that conda and PyPI clients read.
     lookup : FileLookup
         Download addresses, remembered.
+    contents : ArchiveReader
+        What archives hold, for the pages.
     small_blobs : SmallBlobs
     usage : UsageRecorder
     sweep : BlobSweep
@@ -92,6 +95,7 @@ class Hub:
     anaconda: AnacondaService
     channels: Channels
     lookup: FileLookup
+    contents: ArchiveReader
     small_blobs: SmallBlobs
     usage: UsageRecorder
     sweep: BlobSweep

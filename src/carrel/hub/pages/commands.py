@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -19,52 +19,125 @@ class Command:
     wrap: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where packages come from: a namespace, one label of it or a collection.
+
+    Attributes
+    ----------
+    base : str
+        Address of the hub, no slash at the end.
+    path : str
+        What follows the protocol: ``NAMESPACE``, ``NAMESPACE/label/LABEL``, ``NAMESPACE/collection/NAME``.
+    with_token : bool
+        Whether the addresses show where a token goes, for clients that know no other way.
+    """
+
+    base: str
+    path: str
+    with_token: bool = False
+
+    @classmethod
+    def of_label(cls, base: str, namespace: str, label: str = "main", *, with_token: bool = False) -> Source:
+        """Return the source of a namespace's label."""
+        return cls(base, namespace if label == "main" else f"{namespace}/label/{label}", with_token)
+
+    @classmethod
+    def of_collection(cls, base: str, namespace: str, name: str, *, with_token: bool = False) -> Source:
+        """Return the source of a collection."""
+        return cls(base, f"{namespace}/collection/{name}", with_token)
+
+    def _address(self, protocol: str) -> str:
+        return f"{self.base}/{protocol}/{'t/TOKEN/' if self.with_token else ''}{self.path}"
+
+    @property
+    def conda(self) -> str:
+        """The conda channel."""
+        return self._address("conda")
+
+    @property
+    def pypi(self) -> str:
+        """The Python index."""
+        return f"{self._address('pypi')}/simple/"
+
+    @property
+    def cran(self) -> str:
+        """The R repository."""
+        return self._address("cran")
+
+
+@dataclass(frozen=True, slots=True)
+class Installs:
+    """How to install something: the usual tools, and the others."""
+
+    usual: Sequence[Command]
+    others: Sequence[Command]
+
+
 def conda_channel(base: str, namespace: str) -> str:
     """Return the channel address of *namespace* on the hub at *base*."""
-    return f"{base}/conda/{namespace}"
+    return Source.of_label(base, namespace).conda
 
 
 def simple_index(base: str, namespace: str) -> str:
     """Return the Python index address of *namespace* on the hub at *base*."""
-    return f"{base}/pypi/{namespace}/simple/"
+    return Source.of_label(base, namespace).pypi
 
 
-def with_token_hint(base: str, protocol: str, namespace: str) -> str:
-    """Return an address that shows where a token goes, for clients that know no other way."""
-    path = f"{namespace}/simple/" if protocol == "pypi" else namespace
-    return f"{base}/{protocol}/t/TOKEN/{path}"
-
-
-def install(base: str, namespace: str, package: str, version: str, kinds: Iterable[str], *, is_latest: bool) -> list[Command]:
+def install(source: Source, namespace: str, package: str, version: str, kinds: Iterable[str], *, is_latest: bool) -> Installs:
     """Return how to install a release of *package*, by each tool that can.
 
     Parameters
     ----------
-    base : str
-        Address of the hub, no slash at the end.
+    source : Source
     is_latest : bool
         Whether no version needs to be named.
     """
     held = set(kinds)
+    usual: list[Command] = []
+    others: list[Command] = []
+    if Kind.CONDA in held:
+        spec = package if is_latest else f"{package}={version}"
+        pixi = shlex.quote(package if is_latest else f"{package}=={version}")
+        usual += [
+            Command(f"conda install -c {source.conda} {spec}", "conda"),
+            Command(f"pixi workspace channel add {source.conda}\npixi add {pixi}", "pixi"),
+        ]
+        others.append(Command(f"mamba install -c {source.conda} {spec}", "mamba"))
+    if Kind.PYPI in held:
+        requirement = package if is_latest else f"{package}=={version}"
+        usual += [
+            Command(f"pip install --index-url {source.pypi} {requirement}", "pip"),
+            Command(f"uv pip install --index {source.pypi} {requirement}", "uv"),
+        ]
+    if Kind.R in held:
+        if is_latest:
+            usual.append(Command(f'install.packages("{package}", repos = "{source.cran}")', "R"))
+        else:
+            usual.append(
+                Command(f'remotes::install_version("{package}", "{version}", repos = "{source.cran}")', "R, with the package remotes")
+            )
+    fetch = Command(f"carrel download {reference(namespace, package, version)}", "carrel: all files")
+    if not usual or held - {Kind.CONDA, Kind.PYPI, Kind.R}:
+        usual.append(fetch)
+    else:
+        others.append(fetch)
+    place = package if is_latest else f"{package}/{version}"
+    others.append(Command(f"anaconda config --set url {source.base}/api\nanaconda download {namespace}/{place}", "anaconda: all files"))
+    return Installs(usual, others)
+
+
+def use_collection(source: Source, kinds: Iterable[str]) -> list[Command]:
+    """Return how to make a collection a source of packages, for the tools that install what it holds."""
+    held = set(kinds)
     shown: list[Command] = []
     if Kind.CONDA in held:
-        channel = conda_channel(base, namespace)
-        conda = package if is_latest else f"{package}={version}"
-        shown += [
-            Command(f"conda install -c {channel} {conda}", "conda"),
-            Command(
-                f"pixi workspace channel add {channel}\npixi add {shlex.quote(package if is_latest else f'{package}=={version}')}", "pixi"
-            ),
-        ]
+        shown.append(Command(f"conda install -c {source.conda} PACKAGE", "conda", wrap=True))
     if Kind.PYPI in held:
-        index = simple_index(base, namespace)
-        requirement = package if is_latest else f"{package}=={version}"
-        shown += [
-            Command(f"pip install --index-url {index} {requirement}", "pip"),
-            Command(f"uv pip install --index {index} {requirement}", "uv"),
-        ]
-    if not shown or held - {Kind.CONDA, Kind.PYPI}:
-        shown.append(Command(f"carrel download {reference(namespace, package, version)}", "All files"))
+        shown.append(Command(f"pip install --index-url {source.pypi} PACKAGE", "pip", wrap=True))
+        shown.append(Command(f"uv pip install --index {source.pypi} PACKAGE", "uv", wrap=True))
+    if Kind.R in held:
+        shown.append(Command(f'install.packages("PACKAGE", repos = "{source.cran}")', "R", wrap=True))
     return shown
 
 
@@ -137,5 +210,5 @@ def use_token(base: str, user: str, namespace: str) -> list[Command]:
     return [
         Command(f"export CARREL_HUB_URL={base}\nexport CARREL_TOKEN=…", "Carrel, also on build servers"),
         Command(f"machine {host.partition(':')[0]} login __token__ password …", "pip, uv and curl: in ~/.netrc"),
-        Command(with_token_hint(base, "conda", namespace or user), "conda: in the channel address"),
+        Command(Source.of_label(base, namespace or user, with_token=True).conda, "conda: in the channel address"),
     ]

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from carrel.core.clock import to_rfc3339
 from carrel.core.kinds import Kind
 from carrel.core.scopes import ALL_SCOPES
-from carrel.hub.packages.views import FileView
+from carrel.hub.packages.views import FileView, ReleaseView
 from carrel.hub.urls import Urls
 
 _KIND_NAMES = {
@@ -20,7 +20,7 @@ _KIND_NAMES = {
     Kind.FILE: ("Data file", "Data files"),
 }
 #: Kinds in the order in which the pages list them.
-KINDS_SHOWN: tuple[Kind, ...] = (Kind.NOTEBOOK, Kind.ENVIRONMENT, Kind.CONDA, Kind.PYPI, Kind.FILE)
+KINDS_SHOWN: tuple[Kind, ...] = (Kind.NOTEBOOK, Kind.ENVIRONMENT, Kind.CONDA, Kind.PYPI, Kind.R, Kind.FILE)
 
 #: What something that holds several kinds is first of all.
 PRECEDENCE: tuple[Kind, ...] = (Kind.NOTEBOOK, Kind.CONDA, Kind.PYPI, Kind.R, Kind.ENVIRONMENT, Kind.FILE)
@@ -95,3 +95,13 @@ def scope_summary(scopes: Iterable[str]) -> str:
     if given >= {str(scope) for scope in ALL_SCOPES}:
         return "Everything you may do"
     return ", ".join(sorted(given)) or "Nothing"
+
+
+def is_yanked(release: ReleaseView) -> bool:
+    """Whether every file of *release* was yanked."""
+    return bool(release.files) and all(getattr(file, "yanked_at", None) is not None for file in release.files)
+
+
+def yank_reason(release: ReleaseView) -> str:
+    """Return why the files of *release* were yanked, empty when nobody said."""
+    return next((reason for file in release.files if (reason := getattr(file, "yanked_reason", ""))), "")

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from markupsafe import Markup
 
+from carrel.core.access import Permission
 from carrel.core.errors import CarrelError, NotFound
 from carrel.core.kinds import Kind
 from carrel.core.scopes import Scope
@@ -14,11 +16,14 @@ from carrel.database.unit_of_work import UnitOfWork
 from carrel.hub.notebooks.handlers import render_address
 from carrel.hub.notebooks.markdown import render_description
 from carrel.hub.notebooks.rendering import SANDBOX
+from carrel.hub.packages.service import find_package
+from carrel.hub.packages.versions import version_key
 from carrel.hub.packages.views import FileView, PackageView, ReleaseView
 from carrel.hub.pages import commands
 from carrel.hub.pages.base import PageHandler
+from carrel.hub.pages.details import Details, details_of
 from carrel.hub.pages.formatting import PRECEDENCE
-from carrel.hub.pages.views import NotebookView, ReproduceView, environment_view, requirements_of, table_view
+from carrel.hub.pages.views import NotebookView, ReproduceView, environment_view, table_view
 from carrel.hub.web.endpoint import Reply, endpoint
 
 _LOCKS_FIRST = ("conda-lock", "pylock", "pixi-lock", "explicit", "environment.yml", "requirements")
@@ -29,21 +34,39 @@ class PackagePageHandler(PageHandler):
 
     @endpoint(summary="Page of a package", scope=Scope.PACKAGE_READ, anonymous=True, media_type="text/html")
     def get(self, uow: UnitOfWork, namespace: str, package: str, version: str = "latest") -> Reply:
-        """The notebook, environment, packages or data of a release; with ``?view=environment``, a notebook's environment."""
+        """The notebook, environment, packages or data of a release; with ``?label=``, what is under a label.
+
+        ``?view=environment`` shows a notebook's environment, ``?view=contents&file=`` what an archive holds.
+        """
         view = self.hub.packages.get(uow, self.principal, namespace, package)
         releases = self.hub.releases.page(uow, self.principal, namespace, package).items
-        release = self._release(uow, view, version, releases)
+        labels = sorted({label for release in releases for file in release.files for label in file.labels}, key=_main_first)
+        label = self.get_query_argument("label", "")
+        if label and label not in labels:
+            raise NotFound(f"No file of this package is under the label {label[:128]!r}.")
+        if label:
+            releases = tuple(narrowed for release in releases if (narrowed := _under(release, label)).files)
+        release = self._release(uow, view, version, releases, label)
         kind = self._kind(view, release)
-        if kind is Kind.NOTEBOOK and self.get_query_argument("view", "") == "environment":
+        wanted = self.get_query_argument("view", "")
+        if kind is Kind.NOTEBOOK and wanted == "environment":
             kind = Kind.ENVIRONMENT
         shared: dict[str, Any] = {
             "package": view,
             "release": release,
             "releases": releases,
-            "is_latest": release is not None and release.version == view.latest_version,
+            "is_latest": release is not None and release.version == (releases[0].version if label else view.latest_version),
             "kind": kind.value,
+            "labels": labels,
+            "label": label,
+            "all_files": self.get_query_argument("files", "") == "all",
+            "lists_contents": self.hub.contents.reads,
+            "collections": self.hub.collections.holding(uow, self.principal, view),
+            "may_change": self._may_change(uow, view),
             "description": Markup(render_description(text)) if (text := self._description(view, release)) else "",  # noqa: S704 - sanitized
         }
+        if release is not None and wanted == "contents":
+            return self._contents(uow, release, shared)
         if release is not None and kind is Kind.NOTEBOOK:
             return self._notebook(uow, release, shared)
         if release is not None and kind is Kind.ENVIRONMENT:
@@ -54,7 +77,13 @@ class PackagePageHandler(PageHandler):
             return self.page(uow, "data_file.html", install=fetch, previews=tables[:3], **shared)
         return self._package(uow, view, release, shared)
 
-    def _release(self, uow: UnitOfWork, package: PackageView, version: str, releases: Sequence[ReleaseView]) -> ReleaseView | None:
+    def _release(
+        self, uow: UnitOfWork, package: PackageView, version: str, releases: Sequence[ReleaseView], label: str
+    ) -> ReleaseView | None:
+        if label:
+            if version == "latest":
+                return max(releases, key=lambda release: version_key(release.version))
+            return _under(self.hub.releases.get(uow, self.principal, package.namespace, package.name, version), label)
         if version != "latest" or package.latest_version is not None:
             return self.hub.releases.get(uow, self.principal, package.namespace, package.name, version)
         return releases[0] if releases else None  # a draft, for members
@@ -65,6 +94,25 @@ class PackagePageHandler(PageHandler):
 
     def _description(self, package: PackageView, release: ReleaseView | None) -> str:
         return (release.description if release is not None else "") or package.description
+
+    def _may_change(self, uow: UnitOfWork, package: PackageView) -> bool:
+        """Whether the reader finds something to do on the package's settings page."""
+        if self.principal.is_anonymous:
+            return False
+        permission = self.principal.permission_on(find_package(uow, self.principal, package.namespace, package.name))
+        return permission is not None and permission >= Permission.WRITE
+
+    def _contents(self, uow: UnitOfWork, release: ReleaseView, shared: dict[str, Any]) -> Reply:
+        filename, subdir = self.get_query_argument("file", ""), self.get_query_argument("subdir", "")
+        file = next((each for each in release.files if (each.filename, each.subdir) == (filename, subdir)), None)
+        if file is None or not self.hub.contents.reads(file.filename):
+            raise NotFound("There is no such archive in this version.")
+        contents, problem = None, ""
+        try:
+            contents = self.hub.contents.contents(file.sha256, file.filename)
+        except CarrelError as error:
+            problem = error.detail
+        return self.page(uow, "contents.html", file=file, contents=contents, problem=problem, **shared)
 
     def _notebook(self, uow: UnitOfWork, release: ReleaseView, shared: dict[str, Any]) -> Reply:
         file = _of_kind(release, Kind.NOTEBOOK)[0]
@@ -115,23 +163,38 @@ class PackagePageHandler(PageHandler):
         )
 
     def _package(self, uow: UnitOfWork, package: PackageView, release: ReleaseView | None, shared: dict[str, Any]) -> Reply:
-        install: list[commands.Command] = []
-        if release is not None and release.state == "published":
-            kinds = {file.kind for file in release.files}
-            install = commands.install(
-                self.urls.base, package.namespace, package.name, release.version, kinds, is_latest=bool(shared["is_latest"])
+        install, main = None, None
+        if release is not None and release.files:
+            main = min(release.files, key=_telling)
+        if release is not None and release.state == "published" and (label := _label_of(release, shared["label"])):
+            source = commands.Source.of_label(
+                self.urls.base, package.namespace, label, with_token=package.visibility in ("private", "organization")
             )
-        protocol = "conda" if shared["kind"] == Kind.CONDA else "pypi"
+            kinds = {file.kind for file in release.files if label in file.labels}
+            latest = bool(shared["is_latest"])
+            install = commands.install(source, package.namespace, package.name, release.version, kinds, is_latest=latest)
         return self.page(
-            uow,
-            "package.html",
-            install=install,
-            token_hint=commands.with_token_hint(self.urls.base, protocol, package.namespace),
-            depends=requirements_of(release.files[0].kind, release.files[0].attributes)[:60]
-            if release is not None and release.files
-            else (),
-            **shared,
+            uow, "package.html", install=install, main=main, details=details_of(main) if main is not None else Details(), **shared
         )
+
+
+def _main_first(label: str) -> tuple[bool, str]:
+    return label != "main", label
+
+
+def _under(release: ReleaseView, label: str) -> ReleaseView:
+    """Return *release* with those of its files that have the label."""
+    return replace(release, files=tuple(file for file in release.files if label in file.labels))
+
+
+def _label_of(release: ReleaseView, asked: str) -> str:
+    """Return the label that a release is installed from, empty when its files have none."""
+    return asked or min({label for file in release.files for label in file.labels}, key=_main_first, default="")
+
+
+def _telling(file: FileView) -> tuple[int, bool]:
+    """Return what to order files by so that the first one tells most of the release."""
+    return PRECEDENCE.index(Kind(file.kind)), bool(file.attributes.get("source"))
 
 
 def _of_kind(release: ReleaseView, kind: Kind) -> list[FileView]:

@@ -10,12 +10,13 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from carrel.core.units import format_bytes
-from carrel.hub.pages import formatting
+from carrel.hub.pages import details, formatting
 
 STATIC_PREFIX = "/-/static/"
 _FILTERS = (
-    "audience by_weight content_path day files_by_weight is_web_link kind_name kind_plural rfc3339 scope_summary short_url version".split()
-)
+    "audience by_weight content_path day details_of files_by_weight is_web_link is_yanked kind_name kind_plural rfc3339 "
+    "scope_summary short_url version yank_reason"
+).split()
 _STATIC_TYPES = {"css": "text/css; charset=utf-8", "js": "text/javascript; charset=utf-8", "svg": "image/svg+xml"}
 
 
@@ -53,7 +54,7 @@ def _environment() -> Environment:
     environment.globals["static"] = static_url
     environment.filters["size"] = format_bytes
     for name in _FILTERS:
-        environment.filters[name] = getattr(formatting, name)
+        environment.filters[name] = getattr(details if name == "details_of" else formatting, name)
     return environment
 
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from carrel.core.kinds import Kind
 from carrel.hub.notebooks.markdown import Heading
 
 _NAME = re.compile(r"(?:[^\s:]+::)?([A-Za-z0-9_][A-Za-z0-9._-]*)")
@@ -70,13 +69,6 @@ class ReproduceView:
 
     command: str
     lab: str
-
-
-def requirements_of(kind: str, attributes: Mapping[str, Any]) -> Sequence[str]:
-    """Return what a package file says that it needs."""
-    if kind == Kind.CONDA:
-        return list(attributes.get("index", {}).get("depends", ()))
-    return [text for text in attributes.get("requires_dist", ()) if "extra ==" not in text]
 
 
 def environment_view(filename: str, attributes: Mapping[str, Any]) -> EnvironmentView:

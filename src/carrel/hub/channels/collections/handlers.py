@@ -46,7 +46,7 @@ class _CollectionHandler(ChannelHandler):
 class CollectionShardIndexHandler(_CollectionHandler):
     """``repodata_shards.msgpack.zst`` of a collection."""
 
-    @endpoint(summary="Index of the shards of a collection", scope=Scope.PACKAGE_READ, anonymous=True, media_type=MSGPACK_ZSTD)
+    @endpoint(summary="Index of the shards of a collection", scope=Scope.CONDA_DOWNLOAD, anonymous=True, media_type=MSGPACK_ZSTD)
     async def get(self, namespace: str, collection: str, subdir: str) -> None:
         """Return the sharded index (CEP 16) of what the collection holds under the label main."""
         data = shard_index(subdir, await self.shards(namespace, collection, subdir))
@@ -57,7 +57,7 @@ class CollectionShardIndexHandler(_CollectionHandler):
 class CollectionShardHandler(_CollectionHandler):
     """``shards/<digest>.msgpack.zst`` of a collection."""
 
-    @endpoint(summary="A shard of a collection", scope=Scope.PACKAGE_READ, anonymous=True, media_type=MSGPACK_ZSTD)
+    @endpoint(summary="A shard of a collection", scope=Scope.CONDA_DOWNLOAD, anonymous=True, media_type=MSGPACK_ZSTD)
     async def get(self, namespace: str, collection: str, digest: str, subdir: str = "noarch") -> None:
         """Return the records of one package name."""
         if not is_sha256(digest):
@@ -70,7 +70,7 @@ class CollectionShardHandler(_CollectionHandler):
 class CollectionRepodataHandler(_CollectionHandler):
     """``repodata.json`` and ``repodata.json.zst`` of a collection."""
 
-    @endpoint(summary="Whole index of a collection", scope=Scope.PACKAGE_READ, anonymous=True, media_type=JSON)
+    @endpoint(summary="Whole index of a collection", scope=Scope.CONDA_DOWNLOAD, anonymous=True, media_type=JSON)
     async def get(self, namespace: str, collection: str, subdir: str, extension: str) -> None:
         """Return the whole index (CEP 36) of what the collection holds under the label main."""
         shards = await self.shards(namespace, collection, subdir)
@@ -84,7 +84,7 @@ class CollectionRepodataHandler(_CollectionHandler):
 class CollectionPackageHandler(_CollectionHandler, PackageHandler):
     """``<subdir>/<file>`` of a collection."""
 
-    @endpoint(summary="Download a conda package of a collection", scope=Scope.PACKAGE_READ, anonymous=True, media_type=OCTETS)
+    @endpoint(summary="Download a conda package of a collection", scope=Scope.CONDA_DOWNLOAD, anonymous=True, media_type=OCTETS)
     async def get(self, namespace: str, collection: str, subdir: str, filename: str) -> None:
         """Return the package from the namespace that holds it."""
         holder = await self.holder_of_file(namespace, collection, f"{Kind.CONDA}/{subdir}/{filename}")
@@ -94,7 +94,7 @@ class CollectionPackageHandler(_CollectionHandler, PackageHandler):
 class CollectionNoticesHandler(NoticesHandler):
     """``notices.json`` of a collection."""
 
-    @endpoint(summary="Notices of a collection", scope=Scope.PACKAGE_READ, anonymous=True, media_type=JSON)
+    @endpoint(summary="Notices of a collection", scope=Scope.CONDA_DOWNLOAD, anonymous=True, media_type=JSON)
     async def get(self, namespace: str, collection: str) -> None:
         """Return those of its namespace."""
         await super().get(namespace=namespace)
@@ -103,7 +103,7 @@ class CollectionNoticesHandler(NoticesHandler):
 class CollectionRootHandler(_CollectionHandler):
     """``simple/`` of a collection."""
 
-    @endpoint(summary="All projects of a collection", scope=Scope.PACKAGE_READ, anonymous=True, media_type=HTML_TYPE)
+    @endpoint(summary="All projects of a collection", scope=Scope.PYPI_DOWNLOAD, anonymous=True, media_type=HTML_TYPE)
     async def get(self, namespace: str, collection: str) -> Reply | None:
         """Return the list of projects as HTML or JSON, by the ``Accept`` header."""
         self.add_vary("Accept")
@@ -120,7 +120,7 @@ class CollectionRootHandler(_CollectionHandler):
 class CollectionProjectHandler(_CollectionHandler, SimpleHandler):
     """``simple/<project>/`` of a collection."""
 
-    @endpoint(summary="Files of a project of a collection", scope=Scope.PACKAGE_READ, anonymous=True, media_type=HTML_TYPE)
+    @endpoint(summary="Files of a project of a collection", scope=Scope.PYPI_DOWNLOAD, anonymous=True, media_type=HTML_TYPE)
     async def get(self, namespace: str, collection: str, project: str) -> Reply | None:
         """Return the page of the namespace that holds the project; its relative addresses lead back here."""
         normalised = canonical_package(project)
@@ -134,7 +134,7 @@ class CollectionProjectHandler(_CollectionHandler, SimpleHandler):
 class CollectionSlashHandler(SlashHandler):
     """Addresses of pages of a collection without the slash at the end."""
 
-    @endpoint(summary="Redirect to the address with a slash", scope=Scope.PACKAGE_READ, anonymous=True, status=301)
+    @endpoint(summary="Redirect to the address with a slash", scope=Scope.PYPI_DOWNLOAD, anonymous=True, status=301)
     async def get(self, namespace: str, collection: str, last: str) -> None:
         """Redirect."""
         await super().get(namespace=namespace, last=last)
@@ -143,7 +143,7 @@ class CollectionSlashHandler(SlashHandler):
 class CollectionDistributionHandler(_CollectionHandler, DistributionHandler):
     """``files/<sha256>/<filename>`` of a collection."""
 
-    @endpoint(summary="Download a Python distribution of a collection", scope=Scope.PACKAGE_READ, anonymous=True, media_type=OCTETS)
+    @endpoint(summary="Download a Python distribution of a collection", scope=Scope.PYPI_DOWNLOAD, anonymous=True, media_type=OCTETS)
     async def get(self, namespace: str, collection: str, sha256: str, filename: str) -> None:
         """Return the bytes from the namespace that holds them."""
         holder = await self.holder_of_file(namespace, collection, f"{Kind.PYPI}/{filename}")
@@ -153,7 +153,7 @@ class CollectionDistributionHandler(_CollectionHandler, DistributionHandler):
 class CollectionMetadataHandler(_CollectionHandler, MetadataHandler):
     """``files/<sha256>/<filename>.metadata`` of a collection."""
 
-    @endpoint(summary="Metadata of a wheel of a collection", scope=Scope.PACKAGE_READ, anonymous=True, media_type="text/plain")
+    @endpoint(summary="Metadata of a wheel of a collection", scope=Scope.PYPI_DOWNLOAD, anonymous=True, media_type="text/plain")
     async def get(self, namespace: str, collection: str, sha256: str, filename: str) -> None:
         """Return the ``METADATA`` file from the namespace that holds the wheel."""
         holder = await self.holder_of_file(namespace, collection, f"{Kind.PYPI}/{filename}")
