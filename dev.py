@@ -235,11 +235,13 @@ def missing_programs() -> list[str]:
         missing.append("chromium")
     if not shutil.which("postgres") and not list(Path("/usr/lib/postgresql").glob("*/bin/postgres")):
         missing.append("postgresql")
+    if not shutil.which("Rscript"):
+        missing.append("r-base-core")
     return missing
 
 
 def ensure_programs() -> None:
-    """Install the browser and PostgreSQL where that is possible, else say what the tests will do without them."""
+    """Install the browser, PostgreSQL and R where that is possible, else say what the tests will do without them."""
     missing = missing_programs()
     if missing and shutil.which("apt-get"):
         sudo = [] if os.geteuid() == 0 else ["sudo", "-n"] if IN_CI and shutil.which("sudo") else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 import zstandard
 
 from carrel.formats.conda import index as conda_index
+from carrel.formats.cran import index as cran_index
 from carrel.formats.pypi import index as pypi_index
 from carrel.formats.pypi import project_api
 
@@ -76,6 +78,25 @@ DESCRIBED = [
 ]
 
 
+STANZAS = [
+    cran_index.stanza(record, md5="0123456789abcdef" * 2, filename=filename)
+    for record, filename in (
+        (
+            {"Package": "demo", "Version": "1.0-2", "Depends": "R (>= 3.5.0)", "Imports": "stats, utils", "License": "Ünïcode"},
+            "demo_1.0-2.tar.gz",
+        ),
+        (
+            {"Package": "other", "Version": "0.1", "NeedsCompilation": "no", "Built": "R 4.2.2; ; ; unix"},
+            "other_0.1_R_x86_64-pc-linux-gnu.tar.gz",
+        ),
+    )
+]
+ARCHIVED = [
+    cran_index.ArchivedFile(package, f"{package}_{version}.tar.gz", 1234, datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC))
+    for package, version in (("demo", "0.9"), ("demo", "1.0-1"), ("other", "0.0.1"))
+]
+
+
 def decompressed(data: bytes) -> bytes:
     return zstandard.ZstdDecompressor().decompress(data)
 
@@ -96,6 +117,9 @@ PRODUCTS = {
     ),
     "root.json": lambda: pypi_index.root_json(["demo", "other"]),
     "root.html": lambda: pypi_index.root_html(["demo", "other"]),
+    "PACKAGES": lambda: cran_index.packages(STANZAS),
+    "PACKAGES.rds": lambda: gzip.decompress(cran_index.packages_rds(STANZAS)),
+    "archive.rds": lambda: gzip.decompress(cran_index.archive_rds(ARCHIVED)),
 }
 
 
@@ -108,3 +132,11 @@ def test_a_shard_is_named_after_its_compressed_bytes() -> None:
     shard = conda_index.shard(RECORDS)
     assert shard.sha256 == hashlib.sha256(shard.data).hexdigest()
     assert msgpack.unpackb(decompressed(shard.data))["packages"]["demo-1.0-py_0.tar.bz2"]["size"] == 1234
+
+
+def test_compressed_r_indexes_depend_on_their_contents_alone() -> None:
+    text = cran_index.packages(STANZAS)
+    compressed = cran_index.packages_gz(text)
+    assert gzip.decompress(compressed) == text
+    assert compressed[:10] == b"\x1f\x8b\x08\0\0\0\0\0\x02\xff"  # no name, no time, no system
+    assert cran_index.packages_gz(text) == compressed
