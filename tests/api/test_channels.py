@@ -137,7 +137,6 @@ def test_what_is_not_there(hub: HubProcess, people: dict[str, str]) -> None:
     for path in (
         "/conda/empty1/linux-64/repodata.json",
         f"/conda/empty1/linux-64/{SHARDS}",
-        "/conda/empty1/noarch/current_repodata.json",
         "/conda/empty1/label/none/noarch/repodata.json",
         "/conda/nobody/noarch/repodata.json",
         "/conda/empty1/not_a_platform/repodata.json",

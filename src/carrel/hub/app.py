@@ -36,6 +36,7 @@ from carrel.hub.files.contents import ArchiveReader
 from carrel.hub.files.lookup import FileLookup
 from carrel.hub.files.service import FileService
 from carrel.hub.files.small import SmallBlobs
+from carrel.hub.hotfixes.service import HotfixService
 from carrel.hub.jobs.sweep import BlobSweep
 from carrel.hub.jobs.usage import UsageRecorder
 from carrel.hub.labels.change_service import LabelChangeService
@@ -43,6 +44,7 @@ from carrel.hub.labels.service import LabelService
 from carrel.hub.namespaces import repository as namespaces
 from carrel.hub.namespaces.service import NamespaceService, create_namespace
 from carrel.hub.notebooks.service import NotebookService
+from carrel.hub.notices.service import NoticeService
 from carrel.hub.packages.service import PackageService
 from carrel.hub.packages.upkeep import PackageUpkeep
 from carrel.hub.pool import ServicePool
@@ -106,6 +108,8 @@ def build_hub(settings: HubSettings, database: Database, blobs: BlobStore) -> Hu
         trust=TrustRoot(settings.attestation_trust_root),
         search=SearchService(),
         anaconda=AnacondaService(packages, releases, files, blobs, upkeep),
+        hotfixes=HotfixService(),
+        notices=NoticeService(),
         channels=Channels(database, settings.data_dir / "indexes"),
         lookup=lookup,
         contents=ArchiveReader(blobs),

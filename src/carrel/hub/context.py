@@ -20,12 +20,14 @@ from carrel.hub.files.contents import ArchiveReader
 from carrel.hub.files.lookup import FileLookup
 from carrel.hub.files.service import FileService
 from carrel.hub.files.small import SmallBlobs
+from carrel.hub.hotfixes.service import HotfixService
 from carrel.hub.jobs.sweep import BlobSweep
 from carrel.hub.jobs.usage import UsageRecorder
 from carrel.hub.labels.change_service import LabelChangeService
 from carrel.hub.labels.service import LabelService
 from carrel.hub.namespaces.service import NamespaceService
 from carrel.hub.notebooks.service import NotebookService
+from carrel.hub.notices.service import NoticeService
 from carrel.hub.packages.service import PackageService
 from carrel.hub.pool import ServicePool
 from carrel.hub.publishers.service import PublisherService
@@ -58,6 +60,10 @@ class Hub:
         What only the anaconda.org API needs.
     trust : TrustRoot
         What the signatures of attestations are checked against.
+    hotfixes : HotfixService
+        Patch instructions of conda channels.
+    notices : NoticeService
+        Messages to the users of conda channels.
     channels : Channels
         Indexes that conda and PyPI clients read.
     lookup : FileLookup
@@ -93,6 +99,8 @@ class Hub:
     trust: TrustRoot
     search: SearchService
     anaconda: AnacondaService
+    hotfixes: HotfixService
+    notices: NoticeService
     channels: Channels
     lookup: FileLookup
     contents: ArchiveReader

@@ -8,8 +8,10 @@ from carrel.hub.channels.cran.routes import ROUTES as CRAN
 from carrel.hub.channels.routes import ROUTES as CHANNELS
 from carrel.hub.collections.routes import ROUTES as COLLECTIONS
 from carrel.hub.files.handlers import ContentHandler, FileHandler, FileLabelsHandler, UploadHandler
+from carrel.hub.hotfixes.routes import ROUTES as HOTFIXES
 from carrel.hub.labels.handlers import LabelsHandler
 from carrel.hub.namespaces.handlers import MemberHandler, MembersHandler, NamespaceHandler, OrganizationsHandler
+from carrel.hub.notices.routes import ROUTES as NOTICES
 from carrel.hub.packages.handlers import PackageHandler, PackagesHandler
 from carrel.hub.pages.routes import NAMESPACE_PAGES, PAGES
 from carrel.hub.publishers.routes import ROUTES as PUBLISHERS
@@ -70,6 +72,6 @@ SEARCH = (
 # So that no unknown address of a protocol is taken for a page of a namespace.
 REST = (Route("/{area:(?:api|conda|pypi|cran|t)}{path:(?:/.*)?}", UnknownAddressHandler),)
 
-API_ROUTES: tuple[Route, ...] = (*SERVER, *ACCOUNTS, *NAMESPACES, *PACKAGES, *COLLECTIONS, *PUBLISHERS, *SEARCH)
+API_ROUTES: tuple[Route, ...] = (*SERVER, *ACCOUNTS, *NAMESPACES, *PACKAGES, *COLLECTIONS, *PUBLISHERS, *HOTFIXES, *NOTICES, *SEARCH)
 
 ROUTES: tuple[Route, ...] = (*API_ROUTES, *ANACONDA, *CHANNELS, *CRAN, *PAGES, *REST, *NAMESPACE_PAGES)

@@ -7,6 +7,7 @@ out. What names or identifies a file cannot be changed.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -38,6 +39,7 @@ PROTECTED = frozenset(
 )
 _LISTS = frozenset({"depends", "constrains"})
 _MAX_NAMES = 100_000
+_FILENAME = re.compile(r"[A-Za-z0-9_.+!-]+\Z")
 _MAX_FILENAME = 211  # CEP 26
 
 
@@ -175,7 +177,7 @@ def validate_instructions(document: Any) -> dict[str, Any]:
 
 
 def _check_filename(where: str, filename: Any, extension: str | tuple[str, ...]) -> None:
-    if not isinstance(filename, str) or not filename.endswith(extension) or len(filename) > _MAX_FILENAME or "/" in filename:
+    if not (isinstance(filename, str) and filename.endswith(extension) and len(filename) <= _MAX_FILENAME and _FILENAME.match(filename)):
         endings = extension if isinstance(extension, str) else " or ".join(extension)
         raise _refused(where, f"names {str(filename)[:120]!r}: file names end in {endings} and have no folder")
 

@@ -10,8 +10,10 @@ import re
 import tarfile
 import zipfile
 from collections.abc import Iterator, Mapping
+from datetime import timedelta
 from typing import Any, BinaryIO, cast
 
+from carrel.core.clock import now, to_milliseconds
 from carrel.core.errors import InvalidFile, MetadataMismatch, TooLarge
 from carrel.core.kinds import Kind
 from carrel.core.names import is_subdir
@@ -37,6 +39,12 @@ _NAME = re.compile(r"(?:[a-z0-9]|[a-z0-9_](?!_))[._-]?(?:[a-z0-9]+(?:\.|-|_|\Z))
 _VERSION = re.compile(r"[A-Za-z0-9_.!+]+\Z")
 _BUILD = re.compile(r"[A-Za-z0-9_.+]+\Z")
 _SITE_PACKAGES = re.compile(r"(?:lib/python\d+\.\d+t?/|Lib/)?site-packages/(.+)\Z")
+# What the files of a package do to the environment beside being there (CEP 38).
+INSTALL_DETAILS = ("activate.d", "binary_prefix", "deactivate.d", "post_link", "pre_link", "pre_unlink", "text_prefix")
+_ACTIVATION = re.compile(r"etc/conda/((?:de)?activate\.d)/")
+_LINK_SCRIPT = re.compile(r"(?:.*/)\.[^/]*-(pre-link|post-link|pre-unlink)\.[^/]*\Z")
+_FUTURE = timedelta(hours=1)  # clocks differ
+_LARGEST_SECONDS = 253_402_300_799  # conda takes what is larger for milliseconds
 _WANTED = frozenset(f"info/{name}.json" for name in ("index", "about", "run_exports", "paths", "link"))
 _PATHS_BYTES = 16 * 1024 * 1024
 _INDEX_BYTES = 1024 * 1024
@@ -91,7 +99,7 @@ class CondaFormat:
         about = _about(parts.get("info/about.json"))
         description = about.pop("description", "")  # long; kept once
         run_exports = _run_exports(parts.get("info/run_exports.json"))
-        paths, has_prefix = _paths(parts.get("info/paths.json"))
+        paths, details = _paths(parts.get("info/paths.json"))
         entry_points = _entry_points(parts.get("info/link.json"))
         properties = {"build": build, "subdir": index["subdir"]}
         if isinstance(index.get("noarch"), str):
@@ -113,7 +121,7 @@ class CondaFormat:
                 "about": about,
                 "run_exports": run_exports,
                 "entry_points": entry_points,
-                "has_prefix": has_prefix,
+                "install": details,
                 "path_count": len(paths),
             },
             properties=properties,
@@ -246,7 +254,23 @@ def validate_index(document: Any) -> dict[str, Any]:
         check_member_name(site_packages)
     for key in ("timestamp", "schema_version"):
         _integer(index, key, required=False)
+    _check_timestamp(index.get("timestamp"))
+    if (extra := index.get("extra_depends")) is not None:
+        for group, specs in expect_mapping(extra, "extra_depends").items():
+            expect_texts(specs, f"extra_depends.{group[:80]}", count=5000)
     return index
+
+
+def _check_timestamp(value: int | None) -> None:
+    """Refuse a build that has not happened yet: clients that wait before they install would wait for ever (CEP 47)."""
+    if value is None:
+        return
+    milliseconds = value if value > _LARGEST_SECONDS else value * 1000
+    if milliseconds > to_milliseconds(now() + _FUTURE):
+        raise InvalidFile(
+            f"'timestamp' in info/index.json is {value}, which lies in the future. Set the clock of the building machine and build again.",
+            field="timestamp",
+        )
 
 
 def _match(index: Mapping[str, Any], key: str, pattern: re.Pattern[str], length: int, allowed: str) -> None:
@@ -287,22 +311,28 @@ def _run_exports(data: bytes | None) -> dict[str, list[str]]:
     return {key: items for key in _RUN_EXPORTS if (items := expect_texts(exports.get(key), f"run_exports.{key}", count=1000))}
 
 
-def _paths(data: bytes | None) -> tuple[list[str], bool]:
+def _paths(data: bytes | None) -> tuple[list[str], list[str]]:
+    """Return all paths, and which of :data:`INSTALL_DETAILS` they show."""
     if data is None:
-        return [], False
+        return [], []
     document = expect_mapping(load_json(data, "info/paths.json"), "info/paths.json")
     entries = document.get("paths")
     if not isinstance(entries, list):
         raise InvalidFile("'paths' in info/paths.json must be a list.", field="paths")
     paths: list[str] = []
-    has_prefix = False
+    found: set[str] = set()
     for entry in entries:
         path = entry.get("_path") if isinstance(entry, dict) else None
         if not isinstance(path, str):
             raise InvalidFile("Every entry of info/paths.json needs '_path'.", field="paths")
         paths.append(check_member_name(path))
-        has_prefix = has_prefix or "prefix_placeholder" in entry
-    return paths, has_prefix
+        if entry.get("prefix_placeholder"):
+            found.add("binary_prefix" if entry.get("file_mode") == "binary" else "text_prefix")
+        if path.startswith("etc/conda/") and (match := _ACTIVATION.match(path)):
+            found.add(match[1])
+        elif match := _LINK_SCRIPT.match(path):
+            found.add(match[1].replace("-", "_"))
+    return paths, sorted(found)
 
 
 def _entry_points(data: bytes | None) -> list[str]:

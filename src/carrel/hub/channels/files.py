@@ -30,10 +30,10 @@ def cran_address(namespace_name: str, subdir: str, filename: str) -> Address:
     return ("/cran", namespace_name, subdir, filename, None)
 
 
-def find_conda(uow: UnitOfWork, namespace_name: str, subdir: str, filename: str) -> tuple[Located, ...]:
-    """Return the file, whoever asks; empty when there is none."""
+def find_conda(uow: UnitOfWork, namespace_name: str, subdir: str, filename: str, suffix: str = "") -> tuple[Located, ...]:
+    """Return the file, or the companion *suffix* beside it, whoever asks; empty when there is none."""
     row = _by_key(uow, namespace_name, f"{Kind.CONDA}/{subdir}/{filename}")
-    return () if row is None else (_located(row, row.sha256, row.size),)
+    return () if row is None else _beside(uow, row, suffix)
 
 
 def find_cran(uow: UnitOfWork, namespace_name: str, subdir: str, filename: str) -> tuple[Located, ...]:
@@ -49,6 +49,10 @@ def find_pypi(uow: UnitOfWork, namespace_name: str, filename: str, suffix: str =
     row = _by_key(uow, namespace_name, f"{Kind.PYPI}/{filename}")
     if row is None or uow.connection.scalar(select(package.c.status).where(package.c.id == row.package_id)) == "quarantined":
         return ()
+    return _beside(uow, row, suffix)
+
+
+def _beside(uow: UnitOfWork, row: Row[Any], suffix: str) -> tuple[Located, ...]:
     if not suffix:
         return (_located(row, row.sha256, row.size),)
     query = (

@@ -103,10 +103,11 @@ class ChannelHandler(ApiHandler):
             lookup.remember(address, found, generation)
         return self.hub.files.allowed(self.principal, found, filename)
 
-    async def send_file(self, item: Located, content_type: str, *, count: bool = True) -> None:
-        """Answer with the bytes of a file."""
+    async def send_file(self, item: Located, content_type: str, *, count: bool = True, lasting: bool = True) -> None:
+        """Answer with the bytes of a file; *lasting* means that the address will never mean others."""
         shared = is_shared(item.visibility) and item.published and self.hub.settings.allow_anonymous
-        sent = await send_blob(self, item.sha256, item.size, filename=item.filename, content_type=content_type, shared=shared)
+        told = {"filename": item.filename, "content_type": content_type}
+        sent = await send_blob(self, item.sha256, item.size, **told, shared=shared, lasting=lasting)
         if sent and count:
             self.hub.usage.downloaded(item.id)
 

@@ -1,22 +1,11 @@
-"""Addresses of the channels.
-
-A label may hold slashes, so it is what stands between ``label/`` and the subdir, which is read from the right. The forms
-with the subdir at the end are what released conda makes of shard addresses when it puts a stored token into them.
-"""
+"""Addresses of the channels of all protocols. A label may hold slashes: it is what stands between ``label/`` and what follows."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from carrel.hub.channels.collections import routes as collections
-from carrel.hub.channels.conda.handlers import (
-    AbsentHandler,
-    NoticesHandler,
-    PackageHandler,
-    RepodataHandler,
-    ShardHandler,
-    ShardIndexHandler,
-)
+from carrel.hub.channels.conda.routes import ROUTES as CONDA
 from carrel.hub.channels.pypi.handlers import (
     DistributionHandler,
     MetadataHandler,
@@ -29,24 +18,6 @@ from carrel.hub.channels.pypi.uploads.handlers import LegacyUploadHandler, RootO
 from carrel.hub.web.routing import Route
 
 _LABEL = "/label/{label:.+}"
-_SHARD = "{digest:[0-9a-f]+}.msgpack.zst"
-
-
-def _conda() -> Iterator[Route]:
-    for label in ("", _LABEL):
-        root = "/conda/{namespace}" + label
-        # The swapped forms first: their last component is a subdir, never a file.
-        yield Route(root + "/repodata_shards.msgpack.zst/{subdir}", ShardIndexHandler)
-        yield Route(root + "/shards/" + _SHARD + "/{subdir}", ShardHandler)
-        yield Route(root + "/" + _SHARD + "/{subdir}", ShardHandler)
-    for label in ("", _LABEL):
-        root = "/conda/{namespace}" + label
-        yield Route(root + "/{subdir}/repodata_shards.msgpack.zst", ShardIndexHandler)
-        yield Route(root + "/{subdir}/shards/" + _SHARD, ShardHandler)
-        yield Route(root + "/{subdir}/repodata.json{extension:(?:|\\.zst)}", RepodataHandler)
-        yield Route(root + "/notices.json", NoticesHandler)
-        yield Route(root + "/{subdir}/current_repodata.json{extension:.*}", AbsentHandler)
-        yield Route(root + "/{subdir}/{filename}", PackageHandler)
 
 
 def _pypi() -> Iterator[Route]:
@@ -71,4 +42,4 @@ def _pypi() -> Iterator[Route]:
     yield Route("/pypi/{namespace}/{project}/{version}/json", ProjectApiHandler)
 
 
-ROUTES: tuple[Route, ...] = (*collections.CONDA, *_conda(), *collections.PYPI, *_pypi())
+ROUTES: tuple[Route, ...] = (*collections.CONDA, *CONDA, *collections.PYPI, *_pypi())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,9 +11,12 @@ from carrel.core.digests import is_sha256
 from carrel.core.errors import NotFound
 from carrel.core.names import is_subdir
 from carrel.core.scopes import Scope
+from carrel.hub.channels.audience import Audience
 from carrel.hub.channels.conda.assembly import WholeIndex, pieces
+from carrel.hub.channels.conda.documents import Document, DocumentRequest, WrittenDocument
 from carrel.hub.channels.conda.indexes import ChannelRef, ShardIndex
 from carrel.hub.channels.conda.maintenance import PROTOCOL
+from carrel.hub.channels.conda.repository import ATTESTATIONS
 from carrel.hub.channels.files import conda_address, find_conda
 from carrel.hub.channels.flights import SingleFlight
 from carrel.hub.channels.handlers import ChannelHandler
@@ -23,10 +27,12 @@ JSON = "application/json"
 MSGPACK_ZSTD = "application/x-msgpack-zst"
 OCTETS = "application/octet-stream"
 SHARD_SECONDS = 365 * 86400
-_NOTICES_SECONDS = 600
+_NOTICES_SECONDS = 60
 
 _indexes: SingleFlight[ShardIndex | None] = SingleFlight()
 _wholes: SingleFlight[WholeIndex] = SingleFlight()
+_documents: SingleFlight[WrittenDocument] = SingleFlight()
+_MEDIA_TYPES = {Document.PAGE: "text/html; charset=utf-8", Document.FEED: "application/rss+xml; charset=utf-8"}
 
 
 class CondaHandler(ChannelHandler):
@@ -144,13 +150,64 @@ class PackageHandler(CondaHandler):
         await self.send_file(item, OCTETS)
 
 
-class AbsentHandler(CondaHandler):
-    """Files that clients ask for and that this hub does not make: they go on without."""
+class DocumentHandler(CondaHandler):
+    """``current_repodata.json`` and other documents of one subdir, plain or compressed."""
 
-    @endpoint(summary="A file that is not made", scope=Scope.CONDA_DOWNLOAD, anonymous=True)
-    async def get(self, namespace: str, **_path: str) -> None:
-        """Answer 404."""
-        raise NotFound("This channel has no such file.")
+    @endpoint(summary="A document beside repodata", scope=Scope.CONDA_DOWNLOAD, anonymous=True, media_type=JSON)
+    async def get(self, namespace: str, subdir: str, document: str, extension: str = "", label: str = "main") -> None:
+        """Return a subset of the index, the records without patches, run exports (CEP 12), or the patch instructions."""
+        channel = await self.channel(namespace, label, subdir)
+        await self.shard_index(channel)  # absent where the index is absent
+        await self.send_document(
+            DocumentRequest(Document(document), channel.namespace_id, label, subdir, self._audience(channel)), extension
+        )
+
+    def _audience(self, channel: ChannelRef) -> Audience:
+        return self.audience(channel.namespace_id)
+
+    async def send_document(self, request: DocumentRequest, extension: str, media_type: str = JSON) -> None:
+        """Answer with a document, which is made first unless it was since the last change."""
+        conda = self.channels.conda
+        version = await self.current_version(request.namespace_id, PROTOCOL)
+        written = conda.peek_document(request, version) or await self._make(request, version)
+        if self.fresh(f'"{written.digest}{extension}"'):
+            return
+        compressed = extension == ".zst"
+        try:
+            size, parts = await self.hub.pool.compute(lambda: pieces(Path(written.path), decompressed=not compressed))
+        except FileNotFoundError:  # swept since
+            again = await self._make(request, version)
+            if self.fresh(f'"{again.digest}{extension}"'):
+                return
+            size, parts = await self.hub.pool.compute(lambda: pieces(Path(again.path), decompressed=not compressed))
+        await self.send_pieces(size, parts, ZSTD if compressed else media_type)
+
+    async def _make(self, request: DocumentRequest, version: int) -> WrittenDocument:
+        conda = self.channels.conda
+        return await _documents.run((id(conda), request, version), lambda: self.hub.pool.compute(lambda: conda.document(request, version)))
+
+
+class RootDocumentHandler(DocumentHandler):
+    """``channeldata.json``, ``index.html`` and ``rss.xml`` of a channel."""
+
+    @endpoint(summary="A document of a whole channel", scope=Scope.CONDA_DOWNLOAD, anonymous=True, media_type=JSON)
+    async def get(self, namespace: str, document: str, extension: str = "", label: str = "main") -> None:
+        """Return what is known of packages on all platforms (CEP 38), a page for people, or a feed."""
+        channel = await self.channel(namespace, label, "noarch")
+        await self.shard_index(channel)
+        title = namespace if label == "main" else f"{namespace}/label/{label}"
+        request = DocumentRequest(
+            Document(document),
+            channel.namespace_id,
+            label,
+            "",
+            self._audience(channel),
+            title,
+            f"{self.urls.base}/conda/{title}" if document == Document.FEED else "",
+        )
+        if document == Document.PAGE:
+            self.set_header("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'")
+        await self.send_document(request, extension, _MEDIA_TYPES.get(Document(document), JSON))
 
 
 class NoticesHandler(CondaHandler):
@@ -158,10 +215,30 @@ class NoticesHandler(CondaHandler):
 
     @endpoint(summary="Notices of a channel", scope=Scope.CONDA_DOWNLOAD, anonymous=True, media_type=JSON)
     async def get(self, namespace: str, label: str = "main") -> None:
-        """Return an empty list, at once: clients wait for it before they do anything."""
-        await self.namespace_id(namespace)
-        if not self.fresh('"none"', seconds=_NOTICES_SECONDS):
-            self.send(json.dumps({"notices": []}).encode(), JSON)
+        """Return what owners published and is not over: an empty list rather than nothing, clients wait for it."""
+        namespace_id = await self.namespace_id(namespace)
+        shown = await self.hub.pool.read(lambda uow: self.hub.notices.shown(uow, namespace_id))
+        body = json.dumps({"notices": shown}, ensure_ascii=False).encode()
+        if not self.fresh(f'"{hashlib.sha256(body).hexdigest()}"', seconds=_NOTICES_SECONDS):
+            self.send(body, JSON)
+
+
+class AttestationsHandler(CondaHandler):
+    """``<file>.sigs.<digest>`` (CEP 50) and ``<file>.v0.sigs``: who published a file, as a JSON array of Sigstore bundles."""
+
+    @endpoint(summary="Attestations of a conda package", scope=Scope.CONDA_DOWNLOAD, anonymous=True, media_type=JSON)
+    async def get(self, namespace: str, subdir: str, filename: str, digest: str = "", label: str = "main") -> None:
+        """Return the attestations that the index names by their digest, or those of the moment; absent when there are none."""
+        if not is_subdir(subdir):
+            raise NotFound(f"{subdir[:80]!r} is no platform of a conda channel.")
+        item = await self.locate(
+            conda_address(namespace, subdir, f"{filename}{ATTESTATIONS}"),
+            lambda uow: find_conda(uow, namespace, subdir, filename, ATTESTATIONS),
+            filename,
+        )
+        if digest and digest != item.sha256:
+            raise NotFound("This file has other attestations by now. Fetch the index again.")
+        await self.send_file(item, JSON, count=False, lasting=bool(digest))
 
 
 def _whole_etag(content_key: str, extension: str) -> str:

@@ -39,7 +39,12 @@ class CondaChannelListener:
             refresh(uow, namespace_id, touched[namespace_id], now())
 
 
-def refresh(uow: UnitOfWork, namespace_id: int, packages: dict[int, bool], at: datetime) -> None:
+def lock_channels(uow: UnitOfWork, namespace_id: int) -> int:
+    """Advance the version of a namespace's channels and return it; uploads into them wait from here on."""
+    return ChannelVersionRepository(uow.connection, PROTOCOL).advance(namespace_id)
+
+
+def refresh(uow: UnitOfWork, namespace_id: int, packages: dict[int, bool], at: datetime, *, version: int | None = None) -> None:
     """Rewrite the shards of *packages* that differ from what their files say, and advance the channel's version.
 
     Parameters
@@ -50,9 +55,12 @@ def refresh(uow: UnitOfWork, namespace_id: int, packages: dict[int, bool], at: d
         Package ids; False when only the audience of the package changed.
     at : datetime
         Time of the change.
+    version : int, optional
+        What :func:`lock_channels` returned, for who called it before.
     """
     versions = ChannelVersionRepository(uow.connection, PROTOCOL)
-    version = versions.advance(namespace_id)
+    if version is None:
+        version = versions.advance(namespace_id)
     repository = CondaChannelRepository(uow.connection)
     for package_id, rewrite in packages.items():
         if rewrite:

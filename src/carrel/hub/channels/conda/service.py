@@ -18,12 +18,14 @@ from carrel.hub.channels.conda.assembly import (
     path_of,
     size_of,
 )
+from carrel.hub.channels.conda.documents import DocumentRequest, WrittenDocument, make
 from carrel.hub.channels.conda.indexes import ChannelRef, CondaIndexes, ShardIndex
 from carrel.hub.channels.conda.repository import CondaChannelRepository
 
 _KEPT_SECONDS = 3600.0
 _KEPT_FILES = 4  # of each channel and audience
 _MAX_CHANNELS = 10_000
+_MAX_DOCUMENTS = 2_000
 
 
 class CondaChannels:
@@ -40,6 +42,7 @@ class CondaChannels:
         self._database = database
         self._folder = folder
         self._written: dict[tuple[ChannelRef, Audience], list[str]] = {}
+        self._documents: dict[tuple[DocumentRequest, int], WrittenDocument] = {}
         self._lock = threading.Lock()
         self.indexes = CondaIndexes(database)
 
@@ -58,6 +61,20 @@ class CondaChannels:
         self._sweep((channel, audience), result)
         return result
 
+    def peek_document(self, request: DocumentRequest, version: int) -> WrittenDocument | None:
+        """Return the document if it was made at *version* of the namespace's channels."""
+        return self._documents.get((request, version))
+
+    def document(self, request: DocumentRequest, version: int) -> WrittenDocument:
+        """Return the document of the present moment, *version* or later, which is made anew."""
+        result = make(self._database, self._folder, request)
+        with self._lock:
+            while len(self._documents) >= _MAX_DOCUMENTS:
+                del self._documents[next(iter(self._documents))]
+            self._documents[request, version] = result
+        self._remove_old(result.path)
+        return result
+
     def clear(self) -> None:
         """Remove all written indexes."""
         shutil.rmtree(self._folder, ignore_errors=True)
@@ -71,10 +88,13 @@ class CondaChannels:
                 Path(path).unlink(missing_ok=True)
             if len(self._written) > _MAX_CHANNELS:
                 self._written.clear()
+        self._remove_old(newest.path)
+
+    def _remove_old(self, newest: str) -> None:
         limit = time.time() - _KEPT_SECONDS
         for found in self._folder.iterdir():
             try:
-                if str(found) != newest.path and found.stat().st_mtime < limit:
+                if str(found) != newest and found.stat().st_mtime < limit:
                     found.unlink()
             except FileNotFoundError:
                 continue

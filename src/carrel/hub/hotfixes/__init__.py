@@ -1,0 +1,1 @@
+"""Patch instructions of channels: changes to records that owners make without new files."""

@@ -1,0 +1,1 @@
+"""Notices of channels: messages that conda shows to those who use them."""
