@@ -45,6 +45,7 @@ from carrel.hub.namespaces import repository as namespaces
 from carrel.hub.namespaces.service import NamespaceService, create_namespace
 from carrel.hub.notebooks.service import NotebookService
 from carrel.hub.notices.service import NoticeService
+from carrel.hub.packages.copying import PackageCopyService
 from carrel.hub.packages.service import PackageService
 from carrel.hub.packages.upkeep import PackageUpkeep
 from carrel.hub.pool import ServicePool
@@ -82,6 +83,7 @@ def build_hub(settings: HubSettings, database: Database, blobs: BlobStore) -> Hu
     )
     labels = LabelService()
     packages = PackageService(upkeep)
+    label_changes = LabelChangeService(labels, upkeep)
     releases = ReleaseService(packages, labels, upkeep)
     files = FileService(settings, blobs, packages, labels, upkeep, lookup)
     tokens = TokenService(resolver.forget)
@@ -101,7 +103,8 @@ def build_hub(settings: HubSettings, database: Database, blobs: BlobStore) -> Hu
         releases=releases,
         files=files,
         labels=labels,
-        label_changes=LabelChangeService(labels, upkeep),
+        label_changes=label_changes,
+        copies=PackageCopyService(packages, labels, label_changes, upkeep),
         notebooks=notebooks,
         collections=CollectionService(resolver.forget),
         publishers=PublisherService(IdentityVerifier(settings.oidc_issuers, settings.oidc_audiences), resolver.forget),

@@ -28,6 +28,7 @@ from carrel.hub.labels.service import LabelService
 from carrel.hub.namespaces.service import NamespaceService
 from carrel.hub.notebooks.service import NotebookService
 from carrel.hub.notices.service import NoticeService
+from carrel.hub.packages.copying import PackageCopyService
 from carrel.hub.packages.service import PackageService
 from carrel.hub.pool import ServicePool
 from carrel.hub.publishers.service import PublisherService
@@ -54,8 +55,10 @@ class Hub:
     passwords : PasswordSignIn
     registrations : AttemptLimiter
         Brake on new accounts and device sign-ins per address.
-    accounts, devices, tokens, namespaces, packages, releases, files, labels, label_changes, notebooks, collections, publishers, search
+    accounts, devices, tokens, namespaces, packages, releases, files, labels, notebooks, collections, publishers, search
         Services, one per feature.
+    label_changes, copies
+        Services for many labels at once, and for copies to other namespaces.
     anaconda : AnacondaService
         What only the anaconda.org API needs.
     trust : TrustRoot
@@ -93,6 +96,7 @@ class Hub:
     files: FileService
     labels: LabelService
     label_changes: LabelChangeService
+    copies: PackageCopyService
     notebooks: NotebookService
     collections: CollectionService
     publishers: PublisherService

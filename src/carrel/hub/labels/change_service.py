@@ -323,9 +323,9 @@ class LabelChangeService:
         """Return a label that the caller may rename or remove."""
         require_owner(principal, owner)
         require_unlimited(principal)
-        row = self._label(uow, principal, owner, name)
         if name == MAIN:
             raise Conflict("The label 'main' is what the bare channel shows: it stays. Its files can be moved.", code="label_main")
+        row = self._label(uow, principal, owner, name)
         if row.locked:
             raise Conflict(f"The label {name!r} is locked. Unlock it first.", code="label_locked")
         return row

@@ -80,7 +80,16 @@ def _within(limits: Limits) -> list[ColumnElement[bool]]:
             exists().where(collection_item.c.package_id == package.c.id, collection_item.c.collection_id == limits.collection)
         )
     if limits.labels is not None:
-        conditions.append(exists(select(file.c.id).where(file.c.package_id == package.c.id, _under(limits.labels))))
+        # Under another name: the statement around it may read files, too.
+        inside = file.alias("inside")
+        under = (
+            select(inside.c.id)
+            .join(file_label, file_label.c.file_id == inside.c.id)
+            .join(label, label.c.id == file_label.c.label_id)
+            .where(inside.c.package_id == package.c.id, label.c.name.in_(sorted(limits.labels)))
+            .correlate(package)
+        )
+        conditions.append(exists(under))
     return conditions
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from carrel.database.unit_of_work import UnitOfWork
-from carrel.hub.packages.changes import PackageChange
+from carrel.hub.packages.changes import PackageChange, Reason
 from carrel.hub.search.repository import SearchRepository
 
 
@@ -16,9 +16,9 @@ class SearchListener:
     """
 
     def files_changed(self, uow: UnitOfWork, changes: Sequence[PackageChange]) -> None:
-        """Bring the documents of changed packages up to date."""
+        """Bring the documents of changed packages up to date; labels are no part of what is found."""
         repository = SearchRepository(uow.connection)
-        for package_id in sorted({change.package_id for change in changes}):
+        for package_id in sorted({change.package_id for change in changes if change.reason is not Reason.LABELS}):
             refresh(repository, package_id)
 
 
