@@ -54,6 +54,7 @@ class HubConfig(Application):
     credential_cache_seconds = Float(5.0, help="How long a looked-up token is remembered; other processes see a revocation this late").tag(
         config=True
     )
+    token_warning_days = Float(14.0, help="Days before a token expires from which clients are told so").tag(config=True)
     sweep_grace_seconds = Int(86400, help="How long bytes that nothing refers to are kept").tag(config=True)
     temp_grace_seconds = Int(3600, help="Age from which the temporary files of dead uploads are removed").tag(config=True)
     presigned_downloads = Bool(False, help="Redirect downloads to presigned addresses of the object store").tag(config=True)
@@ -75,7 +76,8 @@ class HubConfig(Application):
         for name in (
             "config_file data_dir database_url blob_store_url address port trust_proxy public_url hub_name registration "
             "registrations_per_hour allow_anonymous "
-            "max_upload_bytes min_free_bytes session_seconds device_seconds device_interval credential_cache_seconds sweep_grace_seconds "
+            "max_upload_bytes min_free_bytes session_seconds device_seconds device_interval credential_cache_seconds "
+            "token_warning_days sweep_grace_seconds "
             "temp_grace_seconds presigned_downloads accel_prefix oidc_issuers oidc_audiences attestation_trust_root"
         ).split()
     } | {"log-level": "Application.log_level"}
@@ -119,6 +121,7 @@ class HubConfig(Application):
             device_seconds=self.device_seconds,
             device_interval=self.device_interval,
             credential_cache_seconds=min(self.credential_cache_seconds, 5.0),
+            token_warning_seconds=self.token_warning_days * 86400,
             sweep_grace_seconds=self.sweep_grace_seconds,
             temp_grace_seconds=self.temp_grace_seconds,
             presigned_downloads=self.presigned_downloads,

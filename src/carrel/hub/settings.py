@@ -25,6 +25,7 @@ class HubSettings:
     device_seconds: int = 900
     device_interval: int = 5
     credential_cache_seconds: float = 5.0
+    token_warning_seconds: float = 14 * 86400
     sweep_grace_seconds: int = 86400
     temp_grace_seconds: int = 3600
     presigned_downloads: bool = False

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from tornado.httputil import HTTPServerRequest
 
+from carrel.core.clock import now
 from carrel.core.errors import Forbidden, Unauthenticated
 from carrel.core.tokens import PREFIX
 from carrel.hub.accounts.principal import ANONYMOUS, Principal, Via
@@ -73,28 +74,53 @@ def _from_header(header: str) -> Credential:
 
 
 async def authenticate(hub: Hub, request: HTTPServerRequest, declaration: Declaration) -> Principal:
-    """Return the caller, who may make this kind of request.
+    """Return the caller.
 
     Raises
     ------
     Unauthenticated
-        A credential is needed, or the one given is unknown or expired.
+        The credential is unknown or expired.
+    """
+    credential = credential_of(request)
+    return ANONYMOUS if credential is None else await _resolve(hub, credential, request.remote_ip or "", declaration)
+
+
+def authorize(hub: Hub, principal: Principal, declaration: Declaration) -> None:
+    """Refuse a caller who may not make this kind of request.
+
+    Raises
+    ------
+    Unauthenticated
+        A credential is needed.
     Forbidden
         The credential lacks the scope.
     """
-    credential = credential_of(request)
-    principal = ANONYMOUS if credential is None else await _resolve(hub, credential, request.remote_ip or "", declaration)
     if principal.is_anonymous:
         open_to_all = declaration.anonymous and (hub.settings.allow_anonymous or declaration.scope is None)
         if not open_to_all:
-            raise Unauthenticated("Sign in or send a token to do this.")
+            wanted = "" if declaration.scope is None else f" with the scope {declaration.scope.value}"
+            raise Unauthenticated(f"Sign in or send a token{wanted} to do this.")
     elif declaration.scope is not None and declaration.scope not in principal.scopes:
         raise Forbidden(
-            f"This token lacks the scope {declaration.scope.value}. Create a token that has it.",
+            f"This token lacks the scope {declaration.scope.value}. Create a token that has it, or one that contains it.",
             code="missing_scope",
             scope=declaration.scope.value,
         )
-    return principal
+
+
+def expiry_warning(principal: Principal, within: float, base: str) -> str:
+    """Return what ``Conda-Token-Warning`` says of a token that expires within so many seconds; empty for others."""
+    if principal.via is not Via.TOKEN or principal.expires_at is None:
+        return ""
+    left = (principal.expires_at - now()).total_seconds()
+    if left > within:
+        return ""
+    days, hours = divmod(max(0, int(left // 3600)), 24)
+    shown = f"{days} day{'s' if days != 1 else ''}" if days else f"{hours} hour{'s' if hours != 1 else ''}"
+    return (
+        f"Your token {principal.token_prefix}... expires in {shown}, at {principal.expires_at:%Y-%m-%d %H:%M} UTC."
+        f" Replace it at {base}/-/settings/tokens, or with: carrel token rotate"
+    )
 
 
 async def _resolve(hub: Hub, credential: Credential, address: str, declaration: Declaration) -> Principal:

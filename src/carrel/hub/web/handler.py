@@ -14,7 +14,7 @@ from carrel.core.errors import BadRequest, CarrelError, Forbidden
 from carrel.hub.accounts.principal import ANONYMOUS, Principal, Via
 from carrel.hub.context import Hub
 from carrel.hub.urls import Urls
-from carrel.hub.web.authentication import authenticate
+from carrel.hub.web.authentication import authenticate, authorize, expiry_warning
 from carrel.hub.web.endpoint import Declaration, Reply, declaration_of
 from carrel.hub.web.errors import PROBLEM_JSON, invalid_input, problem_of, status_of
 
@@ -38,6 +38,7 @@ class HubHandler(RequestHandler):
     hub: Hub
     principal: Principal = ANONYMOUS
     always_check_xsrf = False
+    _expiry_warning = ""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -55,6 +56,10 @@ class HubHandler(RequestHandler):
         if declaration is None:
             return  # Tornado answers 405
         self.principal = await authenticate(self.hub, self.request, declaration)
+        if self.principal.expires_at is not None:
+            self._expiry_warning = expiry_warning(self.principal, self.hub.settings.token_warning_seconds, self.urls.base)
+            HubHandler.set_default_headers(self)
+        authorize(self.hub, self.principal, declaration)
         unsafe = self.request.method not in SAFE_VERBS
         if unsafe and (self.always_check_xsrf or self.principal.via is Via.SESSION):
             self.require_xsrf()
@@ -84,6 +89,8 @@ class HubHandler(RequestHandler):
         """Send what every answer carries."""
         self.set_header("Server", "Carrel")
         self.set_header("X-Content-Type-Options", "nosniff")
+        if self._expiry_warning:
+            self.set_header("Conda-Token-Warning", self._expiry_warning)
 
     def read_input(self, declaration: Declaration) -> dict[str, BaseModel]:
         """Return the validated ``query`` and ``body`` that *declaration* asks for."""
