@@ -18,7 +18,7 @@ from carrel.hub.publishers.routes import ROUTES as PUBLISHERS
 from carrel.hub.releases.handlers import PublishHandler, ReleaseHandler, ReleasesHandler
 from carrel.hub.search.handlers import ImportsHandler, SearchHandler
 from carrel.hub.server.handlers import HealthHandler, OpenApiHandler, ServerHandler
-from carrel.hub.tokens.handlers import CurrentTokenHandler, TokenHandler, TokensHandler
+from carrel.hub.tokens.routes import ROUTES as TOKENS
 from carrel.hub.urls import API
 from carrel.hub.web.handler import UnknownAddressHandler
 from carrel.hub.web.routing import Route
@@ -35,9 +35,7 @@ ACCOUNTS = (
     Route(f"{API}/users", UsersHandler),
     Route(f"{API}/device/code", DeviceCodeHandler),
     Route(f"{API}/device/token", DeviceTokenHandler),
-    Route(f"{API}/tokens", TokensHandler),
-    Route(f"{API}/tokens/current", CurrentTokenHandler),
-    Route(f"{API}/tokens/{{token}}", TokenHandler),
+    *TOKENS,
 )
 
 NAMESPACES = (
