@@ -1,4 +1,21 @@
-"""Data files: anything. What can be said of a table or a JSON document is said; odd content is never an error."""
+"""Data files: anything. What can be said of a table or a document is said; odd content is never an error.
+
+``attributes`` always holds ``media_type`` (what the file's name promises). Beside it, as far as the beginning of the file lets
+it be known:
+
+======================  ===========================================================================================
+tables                  ``columns`` (list of ``{"name", "type"}``, at most 100) and ``rows`` (at most 20 lists of
+(CSV, TSV, JSON array   values in the order of the columns: text from CSV and TSV, JSON values else); of CSV and TSV
+of objects, JSON lines) ``delimiter``; of a JSON array ``json`` = ``"array"`` and ``length``
+Parquet                 ``columns``, ``row_count``, ``row_groups``; no ``rows`` (see :mod:`.parquet`)
+JSON object             ``json`` = ``"object"`` and ``keys`` (at most 100)
+text                    ``lines``: the first 20, each cut to 200 characters
+everything else         nothing
+======================  ===========================================================================================
+
+Types of columns: ``integer, number, boolean, date, datetime, text, mixed``; of Parquet also ``time, binary, list, map, record,
+json, interval``.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +23,8 @@ import csv
 import io
 import json
 import mimetypes
+from collections.abc import Callable
+from datetime import date, datetime
 from pathlib import PurePosixPath
 from typing import Any, BinaryIO
 
@@ -13,6 +32,7 @@ from carrel.core.errors import BadRequest
 from carrel.core.kinds import Kind
 from carrel.core.names import slugify
 from carrel.formats.base import FileMetadata, Hints, Limits
+from carrel.formats.datafile import parquet
 from carrel.formats.parsing import storable, storable_json
 
 _SAMPLE_BYTES = 64 * 1024
@@ -47,6 +67,13 @@ _MEDIA_TYPES = {
     ".xz": "application/x-xz",
     ".zst": "application/zstd",
 }
+_CONVERSIONS: tuple[tuple[str, Callable[[str], object]], ...] = (
+    ("integer", int),
+    ("number", float),
+    ("date", date.fromisoformat),
+    ("datetime", datetime.fromisoformat),
+)
+_TEXTS = frozenset({"application/yaml", "application/toml", "application/xml", "application/sql", "application/javascript"})
 _mimetypes = mimetypes.MimeTypes()  # the built-in table alone: the machine's own would change the answer
 
 
@@ -103,6 +130,11 @@ def _preview(source: BinaryIO, sample: bytes, kind: str) -> dict[str, Any]:
         if kind == "application/json":
             data = sample + source.read(_JSON_BYTES - len(sample) + 1)
             return _records(json.loads(data)) if len(data) <= _JSON_BYTES else {}
+        if kind == "application/vnd.apache.parquet":
+            described = parquet.describe(source, _COLUMNS)
+            return {**described, "columns": [{**column, "name": storable(column["name"], _CELL)} for column in described["columns"]]}
+        if kind.startswith("text/") or kind in _TEXTS:
+            return _lines(sample)
     except (ValueError, csv.Error, RecursionError):
         pass  # not what the name says; that is the author's business
     return {}
@@ -129,11 +161,18 @@ def _table(sample: bytes, delimiter: str | None) -> dict[str, Any]:
     return {"columns": columns, "rows": body, "delimiter": delimiter}
 
 
+def _lines(sample: bytes) -> dict[str, Any]:
+    text = sample.decode("utf-8-sig", errors="replace")
+    if "\0" in text or text.count("\ufffd") > len(text) // 20:
+        return {}  # another encoding, or no text at all
+    return {"lines": [storable(line, _CELL) for line in text.splitlines()[:_ROWS]]} if text else {}
+
+
 def _column_type(values: list[str]) -> str:
     values = [value.strip() for value in values if value.strip()]
     if not values:
         return "text"
-    for name, convert in (("integer", int), ("number", float)):
+    for name, convert in _CONVERSIONS:
         try:
             for value in values:
                 convert(value)

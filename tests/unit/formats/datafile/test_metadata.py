@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import io
 import json
+import tracemalloc
+from pathlib import Path
 
 import pytest
 
@@ -82,3 +84,55 @@ def test_media_types(filename: str, expected: str) -> None:
 
 def test_the_package_is_named_after_the_file() -> None:
     assert formats.read("My Data.v2.csv", io.BytesIO(b""), hints=formats.Hints(version="1")).package == "my-data"
+
+
+def test_parquet_shows_columns_and_counts() -> None:
+    data = (Path(__file__).parent / "table.parquet").read_bytes()  # written by pyarrow
+    attributes = read("t.parquet", data).attributes
+    assert {column["name"]: column["type"] for column in attributes["columns"]} == {
+        "name": "text",
+        "count": "integer",
+        "big": "integer",
+        "share": "number",
+        "ok": "boolean",
+        "day": "date",
+        "moment": "datetime",
+        "price": "number",
+        "tags": "list",
+        "place": "record",
+        "raw": "binary",
+    }
+    assert (attributes["row_count"], attributes["row_groups"]) == (3, 1)
+    for length in range(0, len(data), 50):
+        assert read("t.parquet", data[:length]).attributes == {"media_type": "application/vnd.apache.parquet"}
+
+
+@pytest.mark.parametrize(
+    "footer",
+    [
+        b"",
+        b"\x19\xfc\xff\xff\xff\xff\xff\xff\xff\xff\x7f",  # a list of 2**63 structures
+        b"\x1c" * 200_000,  # structures in structures
+        b"\x19\xfc\x80\x80\x80\x01" + b"\0" * 3_000_000,  # two million empty structures
+        b"\x15\x02\x19\x1c\x48" + b"\xff" * 9 + b"\x7f",  # a name of 2**63 bytes
+        b"\x0c\xff" * 100,
+    ],
+    ids=range(6),
+)
+def test_hostile_parquet_footers_cost_nothing(footer: bytes) -> None:
+    tracemalloc.start()
+    attributes = read("t.parquet", b"PAR1" + footer + len(footer).to_bytes(4, "little") + b"PAR1").attributes
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert "columns" not in attributes
+    assert peak < 64 * 1024 * 1024
+
+
+def test_text_shows_its_first_lines() -> None:
+    assert read("notes.txt", b"one\r\ntwo\n" + b"x" * 300).attributes["lines"] == ["one", "two", "x" * 200]
+    assert read("a.toml", b"a = 1\n").attributes["lines"] == ["a = 1"]
+    assert "lines" not in read("a.txt", b"\xff\xfe\0a\0b").attributes
+    assert read("d.csv", b"day,at\n2026-01-01,2026-01-01T10:00:00\n").attributes["columns"] == [
+        {"name": "day", "type": "date"},
+        {"name": "at", "type": "datetime"},
+    ]
