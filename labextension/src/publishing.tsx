@@ -75,6 +75,7 @@ function announce({ carrel }: IEnvironmentOfComponents, model: PublishModel, res
     });
     return;
   }
+  result.warnings.forEach(text => Notification.warning(text, { autoClose: false }));
   Notification.success(trans.__('Published %1, version %2.', name, result.version), {
     autoClose: UNDO_TIME,
     actions: [

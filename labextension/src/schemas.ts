@@ -173,6 +173,7 @@ export interface IPublished {
   version: string;
   unchanged: boolean;
   metadata: ICarrelMetadata;
+  warnings: string[];
 }
 
 export interface IReproduced {

@@ -12,6 +12,7 @@ import pexpect
 import pytest
 from cli_process import Carrel
 
+from carrel.client import CredentialStore, HubClient
 from carrel.testing.artifacts import build_notebook, build_wheel
 from carrel.testing.hub import HubProcess
 
@@ -39,6 +40,12 @@ def venv(carrel: Carrel, ada: str, hub: HubProcess) -> Path:
     spec.parent.mkdir(parents=True)
     spec.write_text(json.dumps({"argv": [str(prefix / "bin" / "python"), "-m", "ipykernel_launcher"], "display_name": "plain"}))
     return prefix
+
+
+def _token(carrel: Carrel, hub: HubProcess) -> str:
+    credential = CredentialStore(carrel.home / "config").get(hub.url)
+    assert credential is not None
+    return credential.token
 
 
 def quays(prefix: Path) -> str:
@@ -96,6 +103,15 @@ def test_from_installing_to_the_copy_on_another_machine(carrel: Carrel, ada: str
     assert made["command"].startswith("jupyter lab ")
     again = other.json("reproduce", f"{ada}/high-tides", "--hub", hub.url, "--yes")
     assert (again["built"], again["prefix"]) == (False, made["prefix"])
+
+    # what the environment needs may be seen by fewer people than the publication
+    assert published["warnings"] == []
+    with HubClient(hub.url, _token(carrel, hub)) as client:
+        client.update_package(ada, "harbour", visibility="private")
+    path = write_notebook(carrel, ["import harbour\nharbour.QUAYS + 1"])
+    told = carrel("publish", "work/tides.ipynb", "--json")
+    assert [f"{ada}/harbour" in text for text in json.loads(told.out)["warnings"]] == [True]
+    assert "same visibility" in told.err
 
 
 def test_a_lock_and_what_is_built_of_it(carrel: Carrel, ada: str, venv: Path) -> None:

@@ -32,7 +32,8 @@ export const PUBLISHED = {
   name: 'analysis',
   version: '1',
   unchanged: false,
-  metadata: { hub: 'http://hub', owner: 'ann', name: 'analysis', version: '1' }
+  metadata: { hub: 'http://hub', owner: 'ann', name: 'analysis', version: '1' },
+  warnings: []
 };
 
 /** A notebook panel as far as publishing looks at it. */

@@ -22,6 +22,7 @@ from carrel.environments import Sources, capture
 from carrel.formats.environment import dump_lock, environment_yml, load_lock
 from carrel.formats.environment.lock import Lock
 from carrel.sharing import notebook as notebooks
+from carrel.sharing.reachability import out_of_reach
 from carrel.sharing.secrets import Decision, Finding, Where, redact, redact_text, scan_notebook, scan_text
 from carrel.sharing.secrets.findings import make_finding
 
@@ -68,7 +69,10 @@ class PublishRequest:
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """A finished publication; ``unchanged``: the hub had it already and no version was made."""
+    """A finished publication.
+
+    ``unchanged``: the hub had it already and no version was made; ``warnings``: sentences for the person who published.
+    """
 
     url: str
     namespace: str
@@ -76,6 +80,7 @@ class Published:
     version: str
     unchanged: bool
     metadata: dict[str, Any]
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,13 +217,18 @@ def publish(request: PublishRequest, client: HubClient, sources: Sources, *, on_
         with contextlib.suppress(CarrelError):
             client.delete_release(request.namespace, request.name, release.version)
         raise
-    return _published(client, finished, metadata)
+    return _published(client, finished, metadata, lock)
 
 
-def _published(client: HubClient, release: Release, metadata: dict[str, Any]) -> Published:
+def _published(client: HubClient, release: Release, metadata: dict[str, Any], lock: Lock | None = None) -> Published:
     reference = Reference(release.namespace, release.package, release.version)
     url = release.url or reference.page(client.base_url)
-    return Published(url, release.namespace, release.package, release.version, release.unchanged, metadata)
+    warnings: list[str] = []
+    if lock is not None:
+        with contextlib.suppress(CarrelError):  # it is published, whatever can be said about it
+            warning = out_of_reach(client, client.package(release.namespace, release.package), lock)
+            warnings += [warning] if warning else []
+    return Published(url, release.namespace, release.package, release.version, release.unchanged, metadata, tuple(warnings))
 
 
 def _latest(client: HubClient, request: PublishRequest) -> Release | None:

@@ -30,6 +30,7 @@ _ANSWER = {
     "name": "Package.",
     "version": "Release.",
     "unchanged": "Whether the hub had exactly this already, so that no release was made.",
+    "warnings": "What to know about who can rebuild it, as sentences.",
     "environment": "Folder of the environment that was captured, or null.",
     "findings": "What looks like a secret: objects with `id`, `cell` (from 0), `where`, `kind`, `masked`, `strong`, `line` and `decision` "
     "(`redact`, `remove_output` or `not_secret`).",
@@ -118,6 +119,8 @@ def command(
     decider.decide([finding.to_json() for finding in scan_notebook(copy) + scan_data_files(folder, request.data_files)])
     published = _publish(invocation, request, client, decider, channels, indexes)
     decider.warn_of_unused()
+    for warning in published.warnings:
+        invocation.warn(warning)
     exact = str(Reference(published.namespace, published.name, published.version))
     told = f"Nothing has changed since {exact}." if published.unchanged else f"Published {exact}"
     document = {
@@ -127,6 +130,7 @@ def command(
         "name": published.name,
         "version": published.version,
         "unchanged": published.unchanged,
+        "warnings": list(published.warnings),
         "environment": str(prefix) if prefix else None,
         "findings": decider.to_json(),
         "remarks": [dataclasses.asdict(remark) for remark in remarks],
