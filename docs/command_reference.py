@@ -32,7 +32,7 @@ Colours and bars are shown on a terminal alone, and colours never where `NO_COLO
 VARIABLES = {
     "CARREL_HUB_URL": "Address of the hub, in place of the one signed in to last.",
     "CARREL_TOKEN": "Token for that hub, in place of the kept one. It is sent to no other hub.",
-    "CARREL_CONFIG_DIR": "Folder of kept tokens.",
+    "CARREL_CONFIG_DIR": "Folder of kept tokens, and of what 'carrel configure' can undo.",
     "CARREL_DATA_DIR": "Folder of rebuilt environments.",
     "CARREL_CACHE_DIR": "Folder of downloaded packages.",
     "CARREL_CHANNELS": "conda channels, separated by spaces, in place of `conda-forge`.",

@@ -42,21 +42,19 @@ def test_packages_and_their_way_back(carrel: Carrel, ada: str, files: Path) -> N
     assert [entry.name for entry in (carrel.home / "back").iterdir()] == [file["filename"]]
 
 
-def test_a_notebook_and_data_need_a_name(carrel: Carrel, ada: str) -> None:
+def test_files_without_a_version_get_the_next_number_together(carrel: Carrel, ada: str) -> None:
     (carrel.home / "tides.csv").write_text("time,height\n1,2\n")
     (carrel.home / "look.ipynb").write_bytes(build_notebook().data)
-    refused = carrel("upload", "tides.csv")
-    assert refused.code == 1
-    assert "tides.csv: " in refused.err
-    assert "version" in refused.err or "package" in refused.err
-    answer = carrel.ok(
-        "upload", "tides.csv", "look.ipynb", "--package", "tide-data", "--version", "2025", "--private", "--summary", "Tides"
-    )
-    assert f"tides.csv → {ada}/tide-data@2025" in answer.out
+    words = ("upload", "tides.csv", "look.ipynb", "--package", "tide-data")
+    answer = carrel.ok(*words, "--private", "--summary", "Tides")
+    assert f"tides.csv → {ada}/tide-data@1" in answer.out
     shown = carrel.json("show", f"{ada}/tide-data")
-    assert (shown["package"]["visibility"], shown["package"]["summary"], shown["versions"]) == ("private", "Tides", ["2025"])
+    assert (shown["package"]["visibility"], shown["package"]["summary"], shown["versions"]) == ("private", "Tides", ["1"])
     assert {file["filename"]: file["kind"] for file in shown["release"]["files"]} == {"tides.csv": "file", "look.ipynb": "notebook"}
-    assert "tides.csv" in carrel.ok("show", f"{ada}/tide-data@2025").out
+    assert "tides.csv" in carrel.ok("show", f"{ada}/tide-data@1").out
+    assert [file["status"] for file in carrel.json(*words)["files"]] == ["present", "present"]
+    (carrel.home / "tides.csv").write_text("time,height\n1,3\n")
+    assert [(file["status"], file["version"]) for file in carrel.json(*words)["files"]] == [("uploaded", "2")] * 2
 
 
 def test_a_name_is_never_given_to_other_bytes(carrel: Carrel, ada: str) -> None:
@@ -71,7 +69,7 @@ def test_a_name_is_never_given_to_other_bytes(carrel: Carrel, ada: str) -> None:
     assert [entry["status"] for entry in json.loads(refused.out)["files"]] == ["failed", "uploaded"]
     assert json.loads(refused.out)["files"][0]["error"]["code"] == "file_exists"
     skipped = carrel.json("upload", "a.csv", "b.csv", *options, "--skip-existing")
-    assert [entry["status"] for entry in skipped["files"]] == ["skipped", "uploaded"]
+    assert [entry["status"] for entry in skipped["files"]] == ["skipped", "present"]
 
 
 def test_downloading_keeps_what_is_there(carrel: Carrel, ada: str) -> None:

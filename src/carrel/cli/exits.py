@@ -49,9 +49,14 @@ def exit_code(error: CarrelError) -> Exit:
     return _BY_STATUS.get(error.status, Exit.FAILURE)
 
 
+def problem_json(error: CarrelError) -> dict[str, Any]:
+    """Return *error* as a member of an answer."""
+    return {key: value for key, value in error.to_problem().items() if key not in ("type", "title")}
+
+
 def error_json(error: CarrelError) -> dict[str, Any]:
     """Return *error* as ``--json`` shows it."""
-    return {"error": {**{key: value for key, value in error.to_problem().items() if key not in ("type", "title")}}}
+    return {"error": problem_json(error)}
 
 
 def report(error: CarrelError, *, as_json: bool) -> Exit:

@@ -7,16 +7,20 @@ import json
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, Literal, NoReturn, TypeVar
 
 import click
 
 from carrel.client.credentials import CredentialStore, normalize_hub_url
 from carrel.client.references import Reference
+from carrel.client.targets import Target
 from carrel.core.errors import BadRequest, Unauthenticated
 
 if TYPE_CHECKING:
     from carrel.client.hub import HubClient
+
+F = TypeVar("F", bound=Callable[..., Any])
+Level = Literal["namespace", "package", "release"]
 
 
 @dataclass
@@ -73,10 +77,7 @@ class Invocation:
         ------
         carrel.core.errors.Unauthenticated
         """
-        client = self.client()
-        if not client.authenticated:
-            raise Unauthenticated(f"Sign in first: carrel login --hub {client.base_url}")
-        return client
+        return _signed_in(self.client())
 
     def known_hub(self) -> str | None:
         """Return the hub, None when none is chosen."""
@@ -89,7 +90,23 @@ class Invocation:
         except BadRequest as error:
             raise click.UsageError(error.detail) from error
 
-    def client_for(self, reference: Reference) -> HubClient:
+    def target(self, text: str, level: Level = "namespace") -> Target:
+        """Read ``NAMESPACE[/PACKAGE[@VERSION[/FILE]]]`` or the address of a page, as exact as *level* at least."""
+        try:
+            found = Target.parse(text, self.known_hub())
+        except BadRequest as error:
+            raise click.UsageError(error.detail) from error
+        needed = {"namespace": found.namespace, "package": found.package, "release": found.version}
+        if needed[level] is None:
+            forms = {"package": "NAMESPACE/NAME", "release": "NAMESPACE/NAME@VERSION"}
+            raise click.UsageError(f"{text!r} does not name a {level}: write {forms[level]}.")
+        return found
+
+    def namespace(self, client: HubClient, given: str | None) -> str:
+        """Return the namespace that is meant: *given*, else the person's own."""
+        return given or client.whoami().name
+
+    def client_for(self, reference: Reference | Target) -> HubClient:
         """Return a client of the hub that *reference* names, else of the chosen one.
 
         A hub that is named in an address only gets a token that was kept for it.
@@ -118,6 +135,15 @@ class Invocation:
         for line in [lines] if isinstance(lines, str) else lines:
             click.echo(line)
 
+    def signed_in_client_for(self, target: Target) -> HubClient:
+        """Return a client of the hub that *target* names, that acts for a person.
+
+        Raises
+        ------
+        carrel.core.errors.Unauthenticated
+        """
+        return _signed_in(self.client_for(target))
+
     def confirm(self, question: str, *, option: str = "--yes") -> None:
         """Ask; go on when the answer is yes.
 
@@ -133,9 +159,21 @@ class Invocation:
         click.confirm(question, abort=True, err=True)
 
 
+def _signed_in(client: HubClient) -> HubClient:
+    if not client.authenticated:
+        raise Unauthenticated(f"Sign in first: carrel login --hub {client.base_url}")
+    return client
+
+
 def is_interactive() -> bool:
     """Whether a person can be asked."""
     return sys.stdin is not None and sys.stdin.isatty() and sys.stderr.isatty()
+
+
+def namespace_option(function: F) -> F:
+    """Add ``--namespace``."""
+    option = click.option("-n", "--namespace", metavar="NAME", help="User or organization (default: yourself).")
+    return option(function)
 
 
 def usage(message: str) -> NoReturn:
@@ -177,13 +215,17 @@ def _hub_address(_context: click.Context, _option: click.Parameter, value: str |
         raise click.BadParameter(error.detail) from error
 
 
-def subcommand(answer: Mapping[str, str], *, examples: Sequence[str] = (), hub: bool = True) -> Callable[[Callable[..., Any]], Command]:
+def subcommand(
+    answer: Mapping[str, str], *, name: str | None = None, examples: Sequence[str] = (), hub: bool = True
+) -> Callable[[Callable[..., Any]], Command]:
     """Make a command of a function that takes an :class:`Invocation` and its own options.
 
     Parameters
     ----------
     answer : mapping of str to str
         The members of the JSON answer.
+    name : str, optional
+        How it is called, where the table of its group does not say so.
     examples : sequence of str
         Lines to copy.
     hub : bool
@@ -199,7 +241,7 @@ def subcommand(answer: Mapping[str, str], *, examples: Sequence[str] = (), hub: 
                 state.as_json = as_json
             return function(Invocation(hub_option, as_json, quiet), **options)
 
-        made: Command = click.command(cls=Command, answer=answer, examples=examples)(run)
+        made: Command = click.command(name, cls=Command, answer=answer, examples=examples)(run)
         if hub:
             made.params.append(click.Option(["--hub", "hub_option"], metavar="ADDRESS", callback=_hub_address, help="The hub to use."))
         made.params += [

@@ -19,6 +19,7 @@ _STAGES = {
     "solve": "Working out what to change",
     "fetch": "Fetching",
     "download": "Downloading",
+    "read": "Reading",
     "upload": "Uploading",
     "link": "Installing",
     "verify": "Checking",

@@ -59,13 +59,14 @@ def test_files_of_a_release() -> None:
     assert choose(files, ("b.*", "linux-64/a.conda"), where) == [files[0], files[2]]
     with pytest.raises(NotFound, match=r"b\.conda"):
         choose(files, ("c.conda",), where)
-    assert [path.as_posix() for _, path in places(files, Path("to"))] == ["to/linux-64/a.conda", "to/osx-64/a.conda", "to/b.conda"]
+    assert [path.as_posix() for _, path in places(files, Path("to"))] == ["to/linux-64/a.conda", "to/osx-64/a.conda", "to/noarch/b.conda"]
     assert package_and_version(files[0]) == ("tides", "1.0")
 
 
 @pytest.mark.parametrize("name", ["../../evil", "/etc/evil", "..\\evil"])
 def test_no_name_leads_out_of_the_folder(name: str) -> None:
     assert [path for _, path in places([file(name)], Path("to"))] == [Path("to/evil")]
+    assert [path for _, path in places([file("a.conda", name)], Path("to"))] == [Path("to/evil/a.conda")]
 
 
 def test_patterns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -73,8 +74,17 @@ def test_patterns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("b.whl", "a.whl", "[x].csv"):
         Path(name).touch()
     assert expand(["*.whl", "a.whl", "[x].csv"]) == [Path("a.whl"), Path("b.whl"), Path("[x].csv")]
-    with pytest.raises(click.UsageError, match="folder"):
+    with pytest.raises(click.UsageError, match="--recursive"):
         expand(["."])
+    for name in ("sub/linux-64/c.conda", "sub/linux-64/repodata.json", "sub/.git/config", "sub/__pycache__/x.pyc", "sub/.hidden"):
+        Path(name).parent.mkdir(parents=True, exist_ok=True)
+        Path(name).touch()
+    assert expand(["sub"], recursive=True) == [Path("sub/linux-64/c.conda")]
+    assert expand(["*"], recursive=True) == [Path("[x].csv"), Path("a.whl"), Path("b.whl"), Path("sub/linux-64/c.conda")]
+    assert expand(["*"]) == [Path("[x].csv"), Path("a.whl"), Path("b.whl")]
+    Path("empty").mkdir()
+    with pytest.raises(click.UsageError, match="nothing to upload"):
+        expand(["empty"], recursive=True)
 
 
 def write_spec(folder: Path, name: str, **spec: object) -> None:
