@@ -6,10 +6,12 @@ import json
 import math
 from datetime import UTC, datetime
 
+import requests
+
 from carrel.client import HubClient
 from carrel.formats.environment import dump_lock
 from carrel.formats.environment.lock import Lock, LockedConda, LockedPypi
-from carrel.testing.artifacts import build_conda, build_wheel
+from carrel.testing.artifacts import build_conda, build_r_package, build_sdist, build_wheel
 from carrel.testing.hub import HubProcess
 
 README = """\
@@ -159,11 +161,32 @@ def fill(hub: HubProcess) -> str:
             version,
             noarch="python",
             depends=["python >=3.11", "numpy >=1.26", "xarray"],
+            constrains=["snowlib-legacy <0"],
+            run_exports={"weak": ["snowlib >=2.4,<3"]},
+            files={"site-packages/snowlib/__init__.py": "", "site-packages/snowlib/retrieval.py": "pass\n"},
             about={**about, "license": "BSD-3-Clause"},
         )
         client.upload_file("acme", package.data, package.filename, visibility="public")
-    wheel = build_wheel("snowlib", "2.4.1", requires=["numpy>=1.26", "xarray"])
+    wheel = build_wheel("snowlib", "2.4.1", requires=["numpy>=1.26", "xarray", "matplotlib>=3.8; extra == 'plot'"])
     client.upload_file("acme", wheel.data, wheel.filename, labels=["main", "dev"])
+    source = build_sdist("snowlib", "2.4.1", requires=["numpy>=1.26"])
+    client.upload_file("acme", source.data, source.filename)
+    for name, version in (("snowlib", "2.5.0rc1"), ("firnmodel", "0.3.0")):
+        package = build_conda(
+            name, version, noarch="python", depends=["python >=3.11"], about={**about, "summary": f"{name}, next version"}
+        )
+        client.upload_file("acme", package.data, package.filename, labels=["dev"], visibility="public")
+    package = build_r_package(
+        "glacieR",
+        "1.2.0",
+        fields={
+            "Title": "Mass Balance of Glaciers",
+            "Description": "Reads point measurements and interpolates them over the area of a glacier.",
+            "Imports": "sf, terra (>= 1.7)",
+            "License": "GPL-3",
+        },
+    )
+    client.upload_file("acme", package.data, package.filename, visibility="public")
     lock_name, lock_bytes = lock()
     for number, message in enumerate(["First season", "Adds the 2025 season", "3 cells changed, +matplotlib"], 1):
         client.start_release("acme", "glacier-melt", message=message, kind="notebook", visibility="public", summary=_SUMMARY)
@@ -183,4 +206,32 @@ def fill(hub: HubProcess) -> str:
     client.upload_file(
         "ana", lock_bytes, lock_name, package="geo-base", version="3", visibility="private", summary="What the group works in"
     )
+    _collect(hub, token)
     return token
+
+
+def _collect(hub: HubProcess, token: str) -> None:
+    """Make a collection of things of two namespaces, and change labels."""
+    session = requests.Session()
+    session.headers["Authorization"] = f"Bearer {token}"
+    base = f"{hub.url}/api/v1/namespaces/acme"
+    session.post(
+        f"{base}/collections",
+        json={
+            "name": "melt-course",
+            "title": "Glacier melt, a course",
+            "description": "What participants install before the first day, and the notebook that they work through.",
+            "visibility": "public",
+        },
+        timeout=30,
+    ).raise_for_status()
+    for item, note in (
+        ("acme/glacier-melt", "Read this first."),
+        ("acme/snowlib", "Used from the second day on."),
+        ("acme/stations", ""),
+        ("ana/geo-base", "The environment of the computer room."),
+    ):
+        session.put(f"{base}/collections/melt-course/items/{item}", json={"note": note}, timeout=30).raise_for_status()
+    session.put(f"{base}/labels/stable", json={"locked": True}, timeout=30).raise_for_status()
+    for change in ({"action": "copy", "from": "main", "to": "stable", "packages": ["snowlib"], "version": "2.4.1"},):
+        session.post(f"{base}/label-changes", json=change, timeout=30).raise_for_status()

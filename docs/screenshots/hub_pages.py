@@ -22,6 +22,11 @@ _ANYONE = {
     "namespace": "/acme",
     "package": "/acme/snowlib",
     "package-older": "/acme/snowlib/2.4.0",
+    "package-label": "/acme/snowlib?label=dev",
+    "contents": "/acme/snowlib/2.4.1?view=contents&file=snowlib-2.4.1-0.conda&subdir=noarch",
+    "package-r": "/acme/glacieR",
+    "collections": "/acme/-/collections",
+    "collection": "/acme/-/collections/melt-course",
     "notebook": "/acme/glacier-melt",
     "environment": "/acme/glacier-melt/3?view=environment",
     "sign-in": "/-/sign-in",
@@ -34,6 +39,8 @@ _MEMBER = {
     "private-environment": "/ana/geo-base",
     "data-file": "/acme/stations",
     "tokens": "/-/settings/tokens",
+    "collection-editing": "/acme/-/collections/melt-course?edit=1",
+    "labels": "/acme/-/labels",
     "activate-code": "/activate",
 }
 

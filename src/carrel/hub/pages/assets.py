@@ -37,6 +37,6 @@ class MissingPageHandler(PageHandler):
     """Any other address: a page that says so."""
 
     @endpoint(summary="No such page", anonymous=True, media_type="text/html")
-    async def get(self, path: str = "") -> Reply:
+    async def get(self, **_path: str) -> Reply:
         """Answer 404."""
         raise NotFound("There is nothing at this address.")

@@ -35,10 +35,14 @@ class Site:
 
 @dataclass(slots=True)
 class Form:
-    """What somebody filled in and what is wrong with it; errors by field, those of the whole form under the empty name."""
+    """What somebody filled in and what is wrong with it; errors by field, those of the whole form under the empty name.
+
+    *name* tells the forms of a page with several from each other.
+    """
 
     values: dict[str, Any] = field(default_factory=dict)
     errors: dict[str, str] = field(default_factory=dict)
+    name: str = ""
 
     def refuse(self, error: CarrelError) -> None:
         """Show *error* beside its fields, or above the form."""

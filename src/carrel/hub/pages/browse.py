@@ -8,9 +8,11 @@ from carrel.core.kinds import Kind
 from carrel.core.names import validate_label
 from carrel.core.scopes import Scope
 from carrel.database.unit_of_work import UnitOfWork
+from carrel.hub.labels.views import NOLABEL
 from carrel.hub.pages import commands
 from carrel.hub.pages.base import PageHandler
 from carrel.hub.pages.formatting import KINDS_SHOWN
+from carrel.hub.pages.managing import tabs_of
 from carrel.hub.web.endpoint import Reply, endpoint
 
 _RECENT = 8
@@ -90,13 +92,15 @@ class NamespacePageHandler(PageHandler):
             uow,
             "namespace.html",
             namespace=view,
+            tabs=tabs_of(view),
+            collections=self.hub.collections.list(uow, self.principal, namespace)[:_RECENT],
             packages=page.items,
             kinds=KINDS_SHOWN,
             kind=kind,
             label=label,
             cursor=cursor,
             next_page=f"/{view.name}?{urlencode([*parameters, ('cursor', page.next_cursor)])}" if page.next_cursor else None,
-            labels=self.hub.labels.list(uow, self.principal, namespace),
+            labels=[each for each in self.hub.labels.list(uow, self.principal, namespace) if each.name != NOLABEL],
             members=self.hub.namespaces.members(uow, self.principal, namespace) if organization and view.role else None,
             use_commands=commands.use_namespace(self.urls.base, view.name),
             publish_commands=commands.publish_to(self.urls.base, view.name),

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from carrel.core.clock import to_rfc3339
 from carrel.core.kinds import Kind
-from carrel.core.scopes import ALL_SCOPES
+from carrel.core.scopes import ALL_SCOPES, parse
 from carrel.hub.packages.views import FileView, ReleaseView
 from carrel.hub.urls import Urls
 
@@ -69,6 +69,11 @@ def day(moment: datetime) -> str:
     return f"{utc.day} {utc:%B %Y}"
 
 
+def capitalize_first(text: str) -> str:
+    """Return *text* with a capital letter at the beginning, the rest as it is."""
+    return text[:1].upper() + text[1:]
+
+
 def rfc3339(moment: datetime) -> str:
     """Return *moment* for a ``datetime`` attribute."""
     return to_rfc3339(moment)
@@ -92,7 +97,7 @@ def content_path(file: FileView) -> str:
 def scope_summary(scopes: Iterable[str]) -> str:
     """Return what a token with these scopes may do, in short."""
     given = {str(scope) for scope in scopes}
-    if given >= {str(scope) for scope in ALL_SCOPES}:
+    if parse(given) >= ALL_SCOPES:
         return "Everything you may do"
     return ", ".join(sorted(given)) or "Nothing"
 

@@ -6,6 +6,8 @@ from carrel.hub.notebooks.handlers import RenderHandler
 from carrel.hub.pages.accounts import ActivateHandler, RegisterHandler, SignInHandler, SignOutHandler
 from carrel.hub.pages.assets import MissingPageHandler, StaticHandler
 from carrel.hub.pages.browse import HomeHandler, NamespacePageHandler, SearchPageHandler
+from carrel.hub.pages.collections import CollectionPageHandler, CollectionsPageHandler
+from carrel.hub.pages.labels import LabelsPageHandler
 from carrel.hub.pages.packages import PackagePageHandler
 from carrel.hub.pages.tokens import TokensPageHandler
 from carrel.hub.web.routing import Route
@@ -24,6 +26,10 @@ PAGES: tuple[Route, ...] = (
 )
 
 NAMESPACE_PAGES: tuple[Route, ...] = (
+    Route("/{namespace}/-/collections", CollectionsPageHandler),
+    Route("/{namespace}/-/collections/{collection}", CollectionPageHandler),
+    Route("/{namespace}/-/labels", LabelsPageHandler),
+    Route("/{namespace}/-/{path:.*}", MissingPageHandler),
     Route("/{namespace}", NamespacePageHandler),
     Route("/{namespace}/{package}", PackagePageHandler),
     Route("/{namespace}/{package}/{version}", PackagePageHandler),
