@@ -19,6 +19,7 @@ RESERVED_NAMESPACES = frozenset(
 
 _NAMESPACE = re.compile(r"[a-z0-9](?:[a-z0-9]|[-_.](?=[a-z0-9])){0,63}\Z")
 _PACKAGE = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,126}[A-Za-z0-9_])?\Z")
+_GROUP = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}\Z")
 _VERSION = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_.!+~-]{0,126})\Z")
 _LABEL = re.compile(r"[a-zA-Z][0-9a-zA-Z_\-./]{0,127}\Z")
 _SUBDIR = re.compile(r"(?:noarch|[a-z0-9]+-[a-z0-9]+)\Z")
@@ -55,6 +56,20 @@ def validate_collection(name: str) -> str:
         raise InvalidName(
             f"{name[:80]!r} cannot be a collection: use 1–64 lowercase letters and digits, with single '-', '_' or '.' between them.",
             field="name",
+        )
+    return name
+
+
+def validate_group(name: str) -> str:
+    """Return *name* if it may name a group of an organization.
+
+    Raises
+    ------
+    InvalidName
+    """
+    if not _GROUP.match(name):
+        raise InvalidName(
+            f"{name[:80]!r} cannot be a group: use 1–64 letters, digits, '-', '_' and '.', first a letter or digit.", field="name"
         )
     return name
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import insert
+from sqlalchemy import Row, insert, select
 
 from carrel.core.clock import now
 from carrel.core.tokens import redact
@@ -39,3 +39,11 @@ def record(uow: UnitOfWork, principal: Principal | None, action: str, namespace_
             "detail": {} if detail is None else detail,
         },
     )
+
+
+def page(uow: UnitOfWork, namespace_id: int, *, before: int | None, limit: int) -> list[Row[Any]]:
+    """Return the newest events of a namespace, older than the one with id *before*."""
+    query = select(audit_event).where(audit_event.c.namespace_id == namespace_id)
+    if before is not None:
+        query = query.where(audit_event.c.id < before)
+    return list(uow.connection.execute(query.order_by(audit_event.c.id.desc()).limit(limit)))
