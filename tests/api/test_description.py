@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 import requests
@@ -22,36 +23,15 @@ def test_the_description_is_valid_and_complete(hub: HubProcess) -> None:
     validate(document)
     assert document["servers"] == [{"url": hub.url}]
     for route in ROUTES:
-        if not route.template.startswith("/api/v1"):
+        if not route.template.startswith("/api/v1/"):
             continue
-        described = document["paths"][route.template]
+        described = document["paths"][re.sub(r"\{(\w+):[^{}]+\}", r"{\1}", route.template)]
         for verb in VERBS:
             if verb != "head" and declaration_of(route.handler, verb) is not None:
                 assert described[verb]["summary"]
                 assert described[verb]["description"]
     ids = [operation["operationId"] for path in document["paths"].values() for operation in path.values()]
     assert len(ids) == len(set(ids))
-
-
-def test_every_get_answers_as_described(hub: HubProcess) -> None:
-    api = Api(hub.url, hub.create_user("described"))
-    document = api.get("openapi.json").json()
-    assert api.upload("described", "x.csv", b"x", package="p", version="1").status_code == 201
-    names = {
-        "namespace": "described",
-        "package": "p",
-        "version": "1",
-        "filename": "x.csv",
-        "organization": "described",
-        "user": "described",
-    }
-    for path, operations in document["paths"].items():
-        if "get" not in operations:
-            continue
-        answer = api.get(hub.url + path.format_map(names), params={"q": "p", "name": "p"})
-        assert str(answer.status_code) in operations["get"]["responses"], path
-        content = operations["get"]["responses"][str(answer.status_code)]["content"]
-        assert answer.headers["Content-Type"] in content, path
 
 
 def test_an_undeclared_verb_stops_the_start() -> None:

@@ -38,12 +38,13 @@ _ERRORS = (NotFound, Forbidden, BadRequest, InvalidFile, MetadataMismatch, FileE
 class CondaUploadHandler(ReceivingHandler):
     """Receives one conda package."""
 
+    error_media_type = "application/json"
     incoming: IncomingFile | None = None
     upload: UploadRequest
 
-    def error_body(self, error: BaseException | None, status: int) -> tuple[str, bytes]:
+    def error_body(self, error: BaseException | None, status: int) -> bytes:
         """Return the failure with its message first: these clients print the body."""
-        return "application/json", error_document(error, status)
+        return error_document(error, status)
 
     async def expect(self, upload: UploadRequest) -> IncomingFile:
         """Refuse what can be refused before the body, and return what takes it."""

@@ -42,9 +42,11 @@ def error_document(error: BaseException | None, status: int) -> bytes:
 class AnacondaHandler(ApiHandler):
     """A handler of this API."""
 
-    def error_body(self, error: BaseException | None, status: int) -> tuple[str, bytes]:
+    error_media_type = JSON
+
+    def error_body(self, error: BaseException | None, status: int) -> bytes:
         """Return the failure in the form that clients of anaconda.org read."""
-        return JSON, error_document(error, status)
+        return error_document(error, status)
 
     def require_scope(self, scopes: tuple[Scope, ...]) -> None:
         """Refuse tokens that have none of *scopes*.

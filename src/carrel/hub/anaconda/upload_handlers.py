@@ -33,6 +33,7 @@ _CODES_BY_STATUS = {401: "AccessDenied", 403: "AccessDenied", 404: "NoSuchUpload
 class BytesHandler(ReceivingHandler):
     """``/upload/{upload}``: needs no token; the form holds a secret that is good for this upload only."""
 
+    error_media_type = _XML
     incoming: IncomingFile | None = None
     form: FileForm
     staged: Staged
@@ -92,13 +93,13 @@ class BytesHandler(ReceivingHandler):
         if self.incoming is not None:
             self.incoming.abort()
 
-    def error_body(self, error: BaseException | None, status: int) -> tuple[str, bytes]:
+    def error_body(self, error: BaseException | None, status: int) -> bytes:
         """Return the failure in the form of an object store: clients look for ``Code``."""
         problem = problem_of(error, status)
         named = error.code if isinstance(error, CarrelError) else ""
         code = _CODES.get(named) or _CODES_BY_STATUS.get(status) or ("InvalidRequest" if status < 500 else "InternalError")
         text = f"<Error><Code>{code}</Code><Message>{escape(problem['detail'])}</Message></Error>"
-        return _XML, b'<?xml version="1.0" encoding="UTF-8"?>\n' + text.encode()
+        return b'<?xml version="1.0" encoding="UTF-8"?>\n' + text.encode()
 
 
 def _size(text: str | None) -> int | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from http import HTTPStatus
 from http.client import responses
-from typing import Any
+from typing import Any, ClassVar
 
 from pydantic import BaseModel, ValidationError
 from tornado.web import HTTPError, RequestHandler
@@ -172,24 +172,31 @@ class HubHandler(RequestHandler):
 
 
 class ApiHandler(HubHandler):
-    """A handler whose errors are problem documents (RFC 9457)."""
+    """A handler whose errors are problem documents (RFC 9457).
+
+    Attributes
+    ----------
+    error_media_type : str
+        Of the answers to failures; other protocols have forms of their own, see :meth:`error_body`.
+    """
+
+    error_media_type: ClassVar[str] = PROBLEM_JSON
 
     def set_default_headers(self) -> None:
         """Keep answers out of caches unless the verb says otherwise."""
         super().set_default_headers()
         self.set_header("Cache-Control", "no-store")
 
-    def error_body(self, error: BaseException | None, status: int) -> tuple[str, bytes]:
-        """Return media type and body of the answer to *error*; other protocols have forms of their own."""
-        return PROBLEM_JSON, json.dumps(problem_of(error, status), ensure_ascii=False).encode()
+    def error_body(self, error: BaseException | None, status: int) -> bytes:
+        """Return the body of the answer to *error*."""
+        return json.dumps(problem_of(error, status), ensure_ascii=False).encode()
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
         """Write the problem document of a failure."""
         error = kwargs["exc_info"][1] if "exc_info" in kwargs else None
         self.error_headers(error)
-        media_type, body = self.error_body(error, status_code)
-        self.set_header("Content-Type", media_type)
-        self.finish(body)
+        self.set_header("Content-Type", self.error_media_type)
+        self.finish(self.error_body(error, status_code))
 
 
 class UnknownAddressHandler(ApiHandler):

@@ -83,7 +83,7 @@ def _operation(route: Route, verb: str, declaration: Declaration, models: list[t
         "summary": declaration.summary,
         "tags": [route.handler.__module__.split(".")[-2]],
         "parameters": [_path_parameter(name) for name in _PARAMETER.findall(route.template)] + _query_parameters(declaration),
-        "responses": _responses(declaration),
+        "responses": _responses(declaration, getattr(route.handler, "error_media_type", PROBLEM_JSON)),
         "security": _security(declaration),
     }
     if declaration.description:
@@ -124,7 +124,7 @@ def _inlined(schema: Any, definitions: dict[str, Any]) -> Any:
     return schema
 
 
-def _responses(declaration: Declaration) -> dict[str, Any]:
+def _responses(declaration: Declaration, error_media_type: str) -> dict[str, Any]:
     normal: dict[str, Any] = {"description": HTTPStatus(declaration.status).phrase}
     if declaration.response is not None:
         schema: dict[str, Any] = {"$ref": _REFERENCE.format(model=declaration.response.__name__)}
@@ -141,13 +141,14 @@ def _responses(declaration: Declaration) -> dict[str, Any]:
         errors.append(Unprocessable)
     if declaration.password:
         errors.append(RateLimited)
+    problem = {"$ref": _REFERENCE.format(model="Problem")}
     by_status: dict[int, set[str]] = {}
     for error in errors:
         by_status.setdefault(error.status, set()).add(error.default_code)
     for status, codes in sorted(by_status.items()):
         responses[str(status)] = {
             "description": f"{HTTPStatus(status).phrase}: {', '.join(f'`{code}`' for code in sorted(codes))}",
-            "content": {PROBLEM_JSON: {"schema": {"$ref": _REFERENCE.format(model="Problem")}}},
+            "content": {error_media_type: {"schema": problem if error_media_type == PROBLEM_JSON else {}}},
         }
     return responses
 

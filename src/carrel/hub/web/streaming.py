@@ -72,10 +72,10 @@ class ReceivingHandler(ApiHandler):
     async def _refuse(self, error: CarrelError | HTTPError) -> None:
         self._refused = True
         status = status_of(error)
-        media_type, body = self.error_body(error, status)
+        body = self.error_body(error, status)
         self.set_status(status)
         self.error_headers(error)
-        self.set_header("Content-Type", media_type)
+        self.set_header("Content-Type", self.error_media_type)
         self.set_header("Content-Length", str(len(body)))
         if (self.announced_size or _DRAIN_BYTES) > BATCH_BYTES:
             self.set_header("Connection", "close")
