@@ -18,6 +18,19 @@ class Visibility(StrEnum):
     PUBLIC = "public"
 
 
+class Status(StrEnum):
+    """Status of a package (PEP 792).
+
+    ``archived`` and ``quarantined`` ones take no new files; of quarantined ones no client is offered any; ``deprecated`` ones
+    are replaced by another.
+    """
+
+    ACTIVE = "active"
+    ARCHIVED = "archived"
+    QUARANTINED = "quarantined"
+    DEPRECATED = "deprecated"
+
+
 class Role(StrEnum):
     """Role of a user in a namespace. A user is the owner of the namespace that bears their name."""
 

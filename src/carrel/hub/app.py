@@ -51,6 +51,7 @@ from carrel.hub.packages.upkeep import PackageUpkeep
 from carrel.hub.pool import ServicePool
 from carrel.hub.publishers.identity import IdentityVerifier
 from carrel.hub.publishers.service import PublisherService
+from carrel.hub.releases.editing import ReleaseEditing
 from carrel.hub.releases.service import ReleaseService
 from carrel.hub.routes import ROUTES
 from carrel.hub.search.maintenance import SearchListener
@@ -104,6 +105,7 @@ def build_hub(settings: HubSettings, database: Database, blobs: BlobStore) -> Hu
         files=files,
         labels=labels,
         label_changes=label_changes,
+        editing=ReleaseEditing(upkeep),
         copies=PackageCopyService(packages, labels, label_changes, upkeep),
         notebooks=notebooks,
         collections=CollectionService(resolver.forget),

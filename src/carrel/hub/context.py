@@ -32,6 +32,7 @@ from carrel.hub.packages.copying import PackageCopyService
 from carrel.hub.packages.service import PackageService
 from carrel.hub.pool import ServicePool
 from carrel.hub.publishers.service import PublisherService
+from carrel.hub.releases.editing import ReleaseEditing
 from carrel.hub.releases.service import ReleaseService
 from carrel.hub.search.service import SearchService
 from carrel.hub.settings import HubSettings
@@ -57,8 +58,8 @@ class Hub:
         Brake on new accounts and device sign-ins per address.
     accounts, devices, tokens, namespaces, packages, releases, files, labels, notebooks, collections, publishers, search
         Services, one per feature.
-    label_changes, copies
-        Services for many labels at once, and for copies to other namespaces.
+    label_changes, copies, editing
+        Services for many labels at once, for copies to other namespaces, and for releases that are published.
     anaconda : AnacondaService
         What only the anaconda.org API needs.
     trust : TrustRoot
@@ -96,6 +97,7 @@ class Hub:
     files: FileService
     labels: LabelService
     label_changes: LabelChangeService
+    editing: ReleaseEditing
     copies: PackageCopyService
     notebooks: NotebookService
     collections: CollectionService

@@ -9,13 +9,14 @@ from carrel.hub.channels.routes import ROUTES as CHANNELS
 from carrel.hub.collections.routes import ROUTES as COLLECTIONS
 from carrel.hub.files.handlers import ContentHandler, FileHandler, FileLabelsHandler, UploadHandler
 from carrel.hub.hotfixes.routes import ROUTES as HOTFIXES
-from carrel.hub.labels.handlers import LabelsHandler
+from carrel.hub.labels.routes import CHANNEL_ROUTES as CHANNEL_LABELS
+from carrel.hub.labels.routes import ROUTES as LABELS
 from carrel.hub.namespaces.handlers import MemberHandler, MembersHandler, NamespaceHandler, OrganizationsHandler
 from carrel.hub.notices.routes import ROUTES as NOTICES
-from carrel.hub.packages.handlers import PackageHandler, PackagesHandler
+from carrel.hub.packages.handlers import CopyHandler, PackageHandler, PackagesHandler
 from carrel.hub.pages.routes import NAMESPACE_PAGES, PAGES
 from carrel.hub.publishers.routes import ROUTES as PUBLISHERS
-from carrel.hub.releases.handlers import PublishHandler, ReleaseHandler, ReleasesHandler
+from carrel.hub.releases.handlers import FileYankHandler, PublishHandler, ReleaseHandler, ReleasesHandler, YankHandler
 from carrel.hub.search.handlers import ImportsHandler, SearchHandler
 from carrel.hub.server.handlers import HealthHandler, OpenApiHandler, ServerHandler
 from carrel.hub.tokens.routes import ROUTES as TOKENS
@@ -44,7 +45,7 @@ NAMESPACES = (
     Route(f"{API}/organizations/{{organization}}/members/{{user}}", MemberHandler),
     Route(f"{API}/namespaces/{{namespace}}", NamespaceHandler),
     Route(f"{API}/namespaces/{{namespace}}/packages", PackagesHandler),
-    Route(f"{API}/namespaces/{{namespace}}/labels", LabelsHandler),
+    *LABELS,
     Route(f"{API}/namespaces/{{namespace}}/files/{{filename}}", UploadHandler),
 )
 
@@ -54,12 +55,15 @@ _FILE = f"{_RELEASE}/files/{{filename}}"
 
 PACKAGES = (
     Route(_PACKAGE, PackageHandler),
+    Route(f"{_PACKAGE}/copy", CopyHandler),
     Route(f"{_PACKAGE}/releases", ReleasesHandler),
     Route(_RELEASE, ReleaseHandler),
     Route(f"{_RELEASE}/publish", PublishHandler),
+    Route(f"{_RELEASE}/yank", YankHandler),
     Route(_FILE, FileHandler),
     Route(f"{_FILE}/content", ContentHandler),
     Route(f"{_FILE}/labels", FileLabelsHandler),
+    Route(f"{_FILE}/yank", FileYankHandler),
 )
 
 SEARCH = (
@@ -72,4 +76,4 @@ REST = (Route("/{area:(?:api|conda|pypi|cran|t)}{path:(?:/.*)?}", UnknownAddress
 
 API_ROUTES: tuple[Route, ...] = (*SERVER, *ACCOUNTS, *NAMESPACES, *PACKAGES, *COLLECTIONS, *PUBLISHERS, *HOTFIXES, *NOTICES, *SEARCH)
 
-ROUTES: tuple[Route, ...] = (*API_ROUTES, *ANACONDA, *CHANNELS, *CRAN, *PAGES, *REST, *NAMESPACE_PAGES)
+ROUTES: tuple[Route, ...] = (*API_ROUTES, *ANACONDA, *CHANNEL_LABELS, *CHANNELS, *CRAN, *PAGES, *REST, *NAMESPACE_PAGES)

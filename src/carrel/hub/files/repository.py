@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, bindparam, delete, exists, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Row, Select, bindparam, delete, exists, func, insert, literal, or_, select, update
 
 from carrel.database.statements import insert_new, insert_or_update
 from carrel.database.unit_of_work import UnitOfWork
@@ -217,6 +217,21 @@ def insert_properties(uow: UnitOfWork, file_id: int, properties: Mapping[str, st
     rows = [{"file_id": file_id, "name": name[:64], "value": value[:1000]} for name, value in properties.items()]
     if rows:
         uow.connection.execute(_ADD_PROPERTY, rows)
+
+
+def set_yanked(uow: UnitOfWork, release_id: int, file_id: int | None, moment: datetime | None, reason: str) -> set[str]:
+    """Yank the files of a release, or one of them; take it back with *moment* None. Return the kinds of those that changed.
+
+    A file that is yanked already keeps the time and gets the new reason.
+    """
+    those = file.c.release_id == release_id if file_id is None else file.c.id == file_id
+    if moment is None:
+        statement = update(file).where(those, file.c.yanked_at.is_not(None)).values(yanked_at=None, yanked_reason="")
+    else:
+        differs = or_(file.c.yanked_at.is_(None), file.c.yanked_reason != reason)
+        kept = func.coalesce(file.c.yanked_at, literal(moment, file.c.yanked_at.type))
+        statement = update(file).where(those, differs).values(yanked_at=kept, yanked_reason=reason)
+    return set(uow.connection.execute(statement.returning(file.c.kind)).scalars())
 
 
 def add_downloads(uow: UnitOfWork, counts: Mapping[int, int]) -> None:

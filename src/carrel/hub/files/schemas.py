@@ -14,7 +14,7 @@ from carrel.hub.urls import Urls
 
 
 class File(BaseModel):
-    """A file; ``size`` in bytes, ``download_url`` is where its bytes are."""
+    """A file; ``size`` in bytes, ``download_url`` is where its bytes are. A yanked one is there, but not to be chosen (PEP 592)."""
 
     filename: str
     kind: Kind
@@ -28,6 +28,8 @@ class File(BaseModel):
     uploaded_by: str
     download_url: str
     downloads: int
+    yanked: bool
+    yanked_reason: str
 
     @classmethod
     def of(cls, view: FileView, urls: Urls) -> File:
@@ -45,6 +47,8 @@ class File(BaseModel):
             uploaded_by=view.uploaded_by,
             download_url=urls.file_content(view.namespace, view.package, view.version, view.filename, view.subdir),
             downloads=view.downloads,
+            yanked=view.yanked_at is not None,
+            yanked_reason=view.yanked_reason,
         )
 
 
@@ -63,6 +67,12 @@ class SubdirQuery(BaseModel):
     """Which one, where a release has a file of that name for several platforms."""
 
     subdir: str | None = Field(None, max_length=32)
+
+
+class Yank(BaseModel):
+    """Why something is not to be chosen any more."""
+
+    reason: str = Field("", max_length=1000)
 
 
 class FileLabels(BaseModel):

@@ -131,14 +131,13 @@ class Copying:
 
     def take_over(self, package_id: int) -> None:
         """Make files that are there with the same bytes yanked, or not, as those that are copied."""
-        mine = file.alias("mine")
         of_same = self._files.with_only_columns(_target.c.id, file.c.yanked_at, file.c.yanked_reason).join(
             _target, and_(self._same, _target.c.sha256 == file.c.sha256, _target.c.package_id == package_id)
         )
         given = of_same.subquery()
-        statement = update(mine).where(mine.c.id.in_(select(given.c.id)))
+        statement = update(file).where(file.c.id.in_(select(given.c.id)))
         for name in ("yanked_at", "yanked_reason"):
-            value = select(given.c[name]).where(given.c.id == mine.c.id).scalar_subquery()
+            value = select(given.c[name]).where(given.c.id == file.c.id).scalar_subquery()
             self._connection.execute(statement.values({name: value}))
 
     def add_label(self, package_id: int, label_id: int, moment: datetime | None) -> None:

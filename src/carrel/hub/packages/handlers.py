@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from carrel.core.errors import BadRequest, Forbidden, NotFound
+from carrel.core.errors import BadRequest, Conflict, Forbidden, NotFound
 from carrel.core.scopes import Scope
 from carrel.database.unit_of_work import UnitOfWork
+from carrel.hub.packages.copy_schemas import Copy, NewCopy
 from carrel.hub.packages.schemas import Package, PackageChanges, PackageList, PackageQuery
-from carrel.hub.web.endpoint import endpoint
+from carrel.hub.web.endpoint import Reply, endpoint
 from carrel.hub.web.handler import ApiHandler
 
 
@@ -46,7 +47,7 @@ class PackageHandler(ApiHandler):
         errors=(NotFound, Forbidden, BadRequest),
     )
     def patch(self, uow: UnitOfWork, namespace: str, package: str, body: PackageChanges) -> Package:
-        """Members change texts, owners also the visibility."""
+        """Texts with the permission ``write``; visibility, status and other indexes with ``admin``."""
         changes = body.model_dump(exclude_none=True, mode="json")
         return Package.of(self.hub.packages.update(uow, self.principal, namespace, package, changes), self.urls)
 
@@ -54,3 +55,21 @@ class PackageHandler(ApiHandler):
     def delete(self, uow: UnitOfWork, namespace: str, package: str) -> None:
         """Owners only. File names that were published stay taken by their bytes."""
         self.hub.packages.delete(uow, self.principal, namespace, package)
+
+
+class CopyHandler(ApiHandler):
+    """``/packages/{namespace}/{package}/copy``."""
+
+    @endpoint(
+        summary="Copy a package to another namespace",
+        scope=Scope.PACKAGE_WRITE,
+        request=NewCopy,
+        response=Copy,
+        status=201,
+        writes=True,
+        errors=(NotFound, Forbidden, BadRequest, Conflict),
+    )
+    def post(self, uow: UnitOfWork, namespace: str, package: str, body: NewCopy) -> Reply:
+        """Who reads here and writes there copies published files, all or none; the bytes are shared. ``dry_run`` answers 200."""
+        view = self.hub.copies.copy(uow, self.principal, body.to_request(namespace, package), dry_run=body.dry_run)
+        return Reply(Copy.of(view), 200 if body.dry_run else 201)

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Annotated
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, StringConstraints
 
-from carrel.core.access import Visibility
+from carrel.core.access import Status, Visibility
 from carrel.core.kinds import Kind
 from carrel.hub.packages.views import PackageView
 from carrel.hub.urls import Urls
 
+Address = Annotated[str, StringConstraints(pattern=r"^https?://\S+$", max_length=2000)]
+
 
 class Package(BaseModel):
-    """A package; ``url`` is its page."""
+    """A package; ``url`` is its page. ``status`` is that of PEP 792; ``tracks`` and ``alternate_locations`` are those of PEP 708."""
 
     namespace: str
     name: str
@@ -28,6 +31,10 @@ class Package(BaseModel):
     created_at: datetime
     updated_at: datetime
     url: str
+    status: Status
+    status_reason: str
+    tracks: list[str]
+    alternate_locations: list[str]
 
     @classmethod
     def of(cls, view: PackageView, urls: Urls) -> Package:
@@ -46,6 +53,10 @@ class Package(BaseModel):
             created_at=view.created_at,
             updated_at=view.updated_at,
             url=urls.page(view.namespace, view.name),
+            status=Status(view.status),
+            status_reason=view.status_reason,
+            tracks=list(view.tracks),
+            alternate_locations=list(view.alternate_locations),
         )
 
 
@@ -74,3 +85,7 @@ class PackageChanges(BaseModel):
     license: str | None = Field(None, max_length=500)
     home_page: str | None = Field(None, max_length=2000, pattern=r"^(https?://\S*)?$")
     visibility: Visibility | None = None
+    status: Status | None = None
+    status_reason: str | None = Field(None, max_length=500)
+    tracks: list[Address] | None = Field(None, max_length=20, description="The project on other indexes that this one extends")
+    alternate_locations: list[Address] | None = Field(None, max_length=20, description="The same project on other indexes")

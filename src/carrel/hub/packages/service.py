@@ -25,6 +25,7 @@ from carrel.hub.packages.views import PackageView, Page
 
 # PEP 792: nothing may be added to these.
 _CLOSED = frozenset(("archived", "quarantined"))
+_ADMINISTERED = frozenset(("visibility", "status", "status_reason", "tracks", "alternate_locations"))
 
 
 def find_package(uow: UnitOfWork, principal: Principal, namespace: str, name: str) -> Row[Any]:
@@ -95,12 +96,15 @@ class PackageService:
         return Page(tuple(repository.to_view(item) for item in rows[:limit]), more)
 
     def update(self, uow: UnitOfWork, principal: Principal, namespace: str, name: str, changes: dict[str, Any]) -> PackageView:
-        """Change texts (with the permission to write) or visibility (with ``admin``)."""
+        """Change texts (with the permission to write), or visibility, status and other indexes (with ``admin``)."""
         owner = find_namespace(uow, namespace)
         repository.lock(uow, find_package(uow, principal, namespace, name).id)
         row = find_package(uow, principal, namespace, name)
         require_permission(principal, row, Permission.WRITE)
         require_whole_package(principal)
+        changes = {key: value for key, value in changes.items() if value != (getattr(row, key) or type(value)())}
+        if changes.keys() & _ADMINISTERED:
+            require_permission(principal, row, Permission.ADMIN)
         visibility = changes.get("visibility")
         if visibility is not None and visibility != row.visibility:
             require_permission(principal, row, Permission.ADMIN)

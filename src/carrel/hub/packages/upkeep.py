@@ -44,6 +44,9 @@ class PackageUpkeep:
         if kind not in package.kinds:
             values["kinds"] = sorted({*package.kinds, kind})
         current = package.latest_version
+        lower = current is not None and version_key(release.version) < version_key(current)
+        if lower and latest(releases.chosen_versions(uow, package.id)) == release.version:
+            current = None  # all files of the higher ones are yanked
         if current is None or version_key(release.version) > version_key(current):
             values |= _about(release) | {"latest_version": release.version}
             repository.replace_import_names(uow, package.id, repository.import_names_of(uow, release.id))
@@ -54,7 +57,7 @@ class PackageUpkeep:
 
     def recompute(self, uow: UnitOfWork, package_id: int) -> None:
         """Bring a package row up to date after releases were published or removed."""
-        version = latest(releases.versions(uow, package_id, drafts=False))
+        version = latest(releases.chosen_versions(uow, package_id)) or latest(releases.versions(uow, package_id, drafts=False))
         values: dict[str, Any] = {
             "updated_at": now(),
             "kinds": repository.published_kinds(uow, package_id),

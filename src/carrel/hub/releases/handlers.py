@@ -5,7 +5,9 @@ from __future__ import annotations
 from carrel.core.errors import BadRequest, Conflict, Forbidden, InvalidName, NotFound
 from carrel.core.scopes import Scope
 from carrel.database.unit_of_work import UnitOfWork
-from carrel.hub.releases.schemas import Publication, Release, ReleaseList, ReleaseQuery, ReleaseRequest
+from carrel.hub.files.handlers import split_filename
+from carrel.hub.files.schemas import File, SubdirQuery, Yank
+from carrel.hub.releases.schemas import Publication, Release, ReleaseChanges, ReleaseList, ReleaseQuery, ReleaseRequest
 from carrel.hub.web.endpoint import Reply, endpoint
 from carrel.hub.web.handler import ApiHandler
 
@@ -54,10 +56,84 @@ class ReleaseHandler(ApiHandler):
         """``latest`` stands for the latest published version."""
         return Release.of(self.hub.releases.get(uow, self.principal, namespace, package, version), self.urls)
 
+    @endpoint(
+        summary="Change what is said of a release",
+        scope=Scope.PACKAGE_WRITE,
+        request=ReleaseChanges,
+        response=Release,
+        writes=True,
+        errors=(NotFound, Forbidden),
+    )
+    def patch(self, uow: UnitOfWork, namespace: str, package: str, version: str, body: ReleaseChanges) -> Release:
+        """Its files stay as they are. The package shows the summary and description of its latest release."""
+        changes = body.model_dump(exclude_none=True)
+        return Release.of(self.hub.editing.update(uow, self.principal, namespace, package, version, changes), self.urls)
+
     @endpoint(summary="Remove a release", scope=Scope.PACKAGE_DELETE, status=204, writes=True, errors=(NotFound, Forbidden))
     def delete(self, uow: UnitOfWork, namespace: str, package: str, version: str) -> None:
         """Owners remove any release, members their own. Published file names stay taken by their bytes."""
         self.hub.releases.delete(uow, self.principal, namespace, package, version)
+
+
+class YankHandler(ApiHandler):
+    """``/packages/{namespace}/{package}/releases/{version}/yank``."""
+
+    @endpoint(
+        summary="Yank a release",
+        scope=Scope.PACKAGE_WRITE,
+        request=Yank,
+        response=Release,
+        writes=True,
+        errors=(NotFound, Forbidden, Conflict),
+    )
+    def put(self, uow: UnitOfWork, namespace: str, package: str, version: str, body: Yank) -> Release:
+        """All its files (PEP 592): they stay downloadable, and no installer chooses them by itself."""
+        view = self.hub.editing.yank(uow, self.principal, namespace, package, version, reason=body.reason)
+        return Release.of(view, self.urls)
+
+    @endpoint(
+        summary="Take back the yank of a release",
+        scope=Scope.PACKAGE_WRITE,
+        response=Release,
+        writes=True,
+        errors=(NotFound, Forbidden, Conflict),
+    )
+    def delete(self, uow: UnitOfWork, namespace: str, package: str, version: str) -> Release:
+        """Of all its files."""
+        return Release.of(self.hub.editing.yank(uow, self.principal, namespace, package, version, yanked=False), self.urls)
+
+
+class FileYankHandler(ApiHandler):
+    """``/packages/{namespace}/{package}/releases/{version}/files/{filename}/yank``."""
+
+    @endpoint(
+        summary="Yank a file",
+        scope=Scope.PACKAGE_WRITE,
+        request=Yank,
+        query=SubdirQuery,
+        response=File,
+        writes=True,
+        errors=(NotFound, Forbidden, Conflict),
+    )
+    def put(self, uow: UnitOfWork, namespace: str, package: str, version: str, filename: str, body: Yank, query: SubdirQuery) -> File:
+        """It stays downloadable, and no installer chooses it by itself."""
+        name, subdir = split_filename(filename)
+        address = (namespace, package, version, name, query.subdir or subdir)
+        return File.of(self.hub.editing.yank_file(uow, self.principal, *address, reason=body.reason), self.urls)
+
+    @endpoint(
+        summary="Take back the yank of a file",
+        scope=Scope.PACKAGE_WRITE,
+        query=SubdirQuery,
+        response=File,
+        writes=True,
+        errors=(NotFound, Forbidden, Conflict),
+    )
+    def delete(self, uow: UnitOfWork, namespace: str, package: str, version: str, filename: str, query: SubdirQuery) -> File:
+        """It may be chosen again."""
+        name, subdir = split_filename(filename)
+        address = (namespace, package, version, name, query.subdir or subdir)
+        return File.of(self.hub.editing.yank_file(uow, self.principal, *address, yanked=False), self.urls)
 
 
 class PublishHandler(ApiHandler):

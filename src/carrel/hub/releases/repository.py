@@ -96,6 +96,17 @@ def versions(uow: UnitOfWork, package_id: int, *, drafts: bool) -> list[str]:
     return list(uow.connection.execute(query if drafts else query.where(release.c.state == "published")).scalars())
 
 
+def chosen_versions(uow: UnitOfWork, package_id: int) -> list[str]:
+    """Return the published versions that have a file which is not yanked, in no order."""
+    query = (
+        select(release.c.version)
+        .join(file, file.c.release_id == release.c.id)
+        .where(release.c.package_id == package_id, release.c.state == "published", file.c.yanked_at.is_(None))
+        .distinct()
+    )
+    return list(uow.connection.execute(query).scalars())
+
+
 def insert_release(uow: UnitOfWork, values: dict[str, Any]) -> int | None:
     """Add a release and return the id; None when the version exists."""
     statement = insert_new(uow.connection.dialect.name, release, "package_id", "version", returning="id")

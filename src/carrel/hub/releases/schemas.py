@@ -18,7 +18,7 @@ Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 
 
 class Release(BaseModel):
-    """A release and its files; ``url`` is its page."""
+    """A release and its files; ``url`` is its page; ``yanked`` when all its files are."""
 
     namespace: str
     package: str
@@ -31,6 +31,7 @@ class Release(BaseModel):
     published_at: datetime | None
     published_by: str
     url: str
+    yanked: bool
     files: list[File]
 
     @classmethod
@@ -48,6 +49,7 @@ class Release(BaseModel):
             published_at=view.published_at,
             published_by=view.published_by,
             url=urls.page(view.namespace, view.package, view.version),
+            yanked=view.yanked,
             files=[File.of(item, urls) for item in view.files],
         )
 
@@ -79,6 +81,14 @@ class ReleaseRequest(BaseModel):
     def to_new(self) -> NewRelease:
         """Return what the service takes."""
         return NewRelease(self.version, self.visibility.value if self.visibility else None, self.summary, self.message, self.if_changed)
+
+
+class ReleaseChanges(BaseModel):
+    """What to change of a release; what is absent stays."""
+
+    message: str | None = Field(None, max_length=10_000)
+    summary: str | None = Field(None, max_length=2000)
+    description: str | None = Field(None, max_length=100_000)
 
 
 class Publication(BaseModel):
