@@ -25,6 +25,7 @@ from carrel.hub.accounts.passwords import AttemptLimiter, PasswordSignIn
 from carrel.hub.accounts.resolver import CredentialResolver
 from carrel.hub.accounts.service import AccountService
 from carrel.hub.anaconda.service import AnacondaService
+from carrel.hub.attestations.service import AttestationService
 from carrel.hub.attestations.trust import TrustRoot
 from carrel.hub.channels.conda.maintenance import CondaChannelListener
 from carrel.hub.channels.cran.maintenance import CranChannelListener
@@ -82,6 +83,7 @@ def build_hub(settings: HubSettings, database: Database, blobs: BlobStore) -> Hu
     upkeep = PackageUpkeep(
         (CondaChannelListener(), PypiChannelListener(), CranChannelListener(), SearchListener(), lookup, notebooks.places)
     )
+    trust = TrustRoot(settings.attestation_trust_root)
     labels = LabelService()
     packages = PackageService(upkeep)
     label_changes = LabelChangeService(labels, upkeep)
@@ -110,7 +112,8 @@ def build_hub(settings: HubSettings, database: Database, blobs: BlobStore) -> Hu
         notebooks=notebooks,
         collections=CollectionService(resolver.forget),
         publishers=PublisherService(IdentityVerifier(settings.oidc_issuers, settings.oidc_audiences), resolver.forget),
-        trust=TrustRoot(settings.attestation_trust_root),
+        trust=trust,
+        attestations=AttestationService(trust, blobs, upkeep),
         search=SearchService(),
         anaconda=AnacondaService(packages, releases, files, blobs, upkeep),
         hotfixes=HotfixService(),

@@ -13,6 +13,7 @@ from carrel.hub.accounts.passwords import AttemptLimiter, PasswordSignIn
 from carrel.hub.accounts.resolver import CredentialResolver
 from carrel.hub.accounts.service import AccountService
 from carrel.hub.anaconda.service import AnacondaService
+from carrel.hub.attestations.service import AttestationService
 from carrel.hub.attestations.trust import TrustRoot
 from carrel.hub.channels.service import Channels
 from carrel.hub.collections.service import CollectionService
@@ -64,6 +65,8 @@ class Hub:
         What only the anaconda.org API needs.
     trust : TrustRoot
         What the signatures of attestations are checked against.
+    attestations : AttestationService
+        Who published conda packages.
     hotfixes : HotfixService
         Patch instructions of conda channels.
     notices : NoticeService
@@ -103,6 +106,7 @@ class Hub:
     collections: CollectionService
     publishers: PublisherService
     trust: TrustRoot
+    attestations: AttestationService
     search: SearchService
     anaconda: AnacondaService
     hotfixes: HotfixService

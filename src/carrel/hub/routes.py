@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from carrel.hub.accounts.handlers import DeviceCodeHandler, DeviceTokenHandler, UserHandler, UsersHandler
 from carrel.hub.anaconda.routes import ROUTES as ANACONDA
+from carrel.hub.attestations.routes import ROUTES as ATTESTATIONS
 from carrel.hub.channels.cran.routes import ROUTES as CRAN
 from carrel.hub.channels.routes import ROUTES as CHANNELS
 from carrel.hub.collections.routes import ROUTES as COLLECTIONS
@@ -74,6 +75,6 @@ SEARCH = (
 # So that no unknown address of a protocol is taken for a page of a namespace.
 REST = (Route("/{area:(?:api|conda|pypi|cran|t)}{path:(?:/.*)?}", UnknownAddressHandler),)
 
-API_ROUTES: tuple[Route, ...] = (*SERVER, *ACCOUNTS, *NAMESPACES, *PACKAGES, *COLLECTIONS, *PUBLISHERS, *HOTFIXES, *NOTICES, *SEARCH)
+API_ROUTES: tuple[Route, ...] = (*SERVER, *ACCOUNTS, *NAMESPACES, *PACKAGES, *COLLECTIONS, *PUBLISHERS, *ATTESTATIONS, *HOTFIXES, *NOTICES, *SEARCH)
 
 ROUTES: tuple[Route, ...] = (*API_ROUTES, *ANACONDA, *CHANNEL_LABELS, *CHANNELS, *CRAN, *PAGES, *REST, *NAMESPACE_PAGES)
