@@ -70,9 +70,13 @@ def require_uploader(principal: Principal, namespace: Row[Any], labels: Collecti
             raise Unauthenticated("Sign in or send a token to do this.")
         if principal.namespace_limit not in (None, namespace.id):
             raise Forbidden(f"This token is limited to another namespace than {namespace.name!r}.", code="namespace_limit")
-        raise Forbidden(
-            f"You are not a member of {namespace.name!r}, and no package there was given to you to write to.", code="not_a_member"
-        )
+        if principal.granted_in(namespace.id):
+            raise Forbidden(
+                f"You have the permission 'read' on packages of {namespace.name!r}. To upload takes 'write'; ask an owner.",
+                code="missing_permission",
+                permission=Permission.WRITE.value,
+            )
+        raise Forbidden(f"You are not a member of {namespace.name!r}, and no package there was given to you.", code="not_a_member")
     require_labels(principal, labels)
 
 
