@@ -75,7 +75,16 @@ class AuthenticationsHandler(AnacondaHandler):
         expires_in = None if body.max_age is None else int(body.max_age)
         if expires_in is not None and not 0 < expires_in <= _MAX_AGE:
             raise Unprocessable("max-age: between one second and twenty years.", errors=[{"field": "max-age", "message": "out of range"}])
-        new = self.hub.tokens.create(uow, self.principal, name=body.note, scopes=scopes, namespace=namespace, expires_in=expires_in)
+        new = self.hub.tokens.create(
+            uow,
+            self.principal,
+            name=body.note,
+            scopes=scopes,
+            namespace=namespace,
+            expires_in=expires_in,
+            hostname=body.hostname or "",
+            remote_addr=self.request.remote_ip or "",
+        )
         return answer({**token(new.view), "token": new.secret})
 
     @endpoint(summary="Revoke the token that asks", status=201, writes=True, errors=(NotFound,))
@@ -127,8 +136,8 @@ def token(view: TokenView) -> dict[str, Any]:
         "id": str(view.id),
         "application": view.name,
         "application_website": "",
-        "remote_addr": getattr(view, "remote_addr", ""),
-        "hostname": getattr(view, "hostname", ""),
+        "remote_addr": view.remote_addr,
+        "hostname": view.hostname,
         "expires": timestamp(view.expires_at),
         "created": timestamp(view.created_at),
         "last_used": timestamp(view.last_used_at),

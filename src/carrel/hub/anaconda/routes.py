@@ -13,9 +13,21 @@ from carrel.hub.anaconda.authentication import (
     ScopesHandler,
 )
 from carrel.hub.anaconda.channels import ChannelHandler, ChannelsHandler, CopyChannelHandler, LockHandler
+from carrel.hub.anaconda.copying import CopyHandler
 from carrel.hub.anaconda.files import CommitHandler, DownloadHandler, FileByIdHandler, FileHandler, StageHandler
 from carrel.hub.anaconda.foreign_handlers import ArtifactoryHandler, PrefixHandler, QuetzHandler
+from carrel.hub.anaconda.groups import (
+    CollaboratorHandler,
+    CollaboratorsHandler,
+    GroupHandler,
+    GroupMemberHandler,
+    GroupMembersHandler,
+    GroupPackageHandler,
+    GroupPackagesHandler,
+    GroupsHandler,
+)
 from carrel.hub.anaconda.handlers import RootHandler, UnknownHandler
+from carrel.hub.anaconda.notices import NoticeArchiveHandler, NoticeHandler, NoticePublishHandler, NoticesHandler
 from carrel.hub.anaconda.packages import PackageHandler, PackagesHandler
 from carrel.hub.anaconda.releases import ReleaseHandler
 from carrel.hub.anaconda.search import SearchHandler
@@ -26,6 +38,7 @@ from carrel.hub.web.routing import Route
 
 _FILE = "{login}/{package}/{version}/{basename:.+}"
 _RELEASE = "/api/release/{login}/{package}/{version}"
+_NOTICES = "/api/{channel:(?!v1/)[^/]+}/notices"
 
 ROUTES: tuple[Route, ...] = (
     Route(f"{API}/upload/{{channel}}", PrefixHandler),
@@ -58,6 +71,20 @@ ROUTES: tuple[Route, ...] = (
     Route("/api/channels/{login}/{label:.+}/lock", LockHandler),
     Route("/api/channels/{login}/{label:.+}", ChannelHandler),
     Route("/api/license", LicenseHandler),
+    Route("/api/packages/{login}/{package}/collaborators", CollaboratorsHandler),
+    Route("/api/packages/{login}/{package}/collaborators/{user}", CollaboratorHandler),
+    Route("/api/copy/package/{login}/{package}/{version}/{basename:.*}", CopyHandler),
+    Route("/api/groups", GroupsHandler),
+    Route("/api/groups/{organization}", GroupsHandler),
+    Route("/api/group/{organization}/{group}", GroupHandler),
+    Route("/api/group/{organization}/{group}/members", GroupMembersHandler),
+    Route("/api/group/{organization}/{group}/members/{user}", GroupMemberHandler),
+    Route("/api/group/{organization}/{group}/packages", GroupPackagesHandler),
+    Route("/api/group/{organization}/{group}/packages/{package}", GroupPackageHandler),
+    Route(_NOTICES, NoticesHandler),
+    Route(f"{_NOTICES}/{{notice}}", NoticeHandler),
+    Route(f"{_NOTICES}/{{notice}}/publish", NoticePublishHandler),
+    Route(f"{_NOTICES}/{{notice}}/archive", NoticeArchiveHandler),
     Route("/api/{path:(?!v1(?:/|$)).*}", UnknownHandler),
     Route("/artifactory/{channel}/{subdir}/{filename}", ArtifactoryHandler),
     Route("/artifactory/{channel}/label/{label:.+}/{subdir}/{filename}", ArtifactoryHandler),

@@ -204,7 +204,7 @@ class AnacondaService:
         if texts:
             releases.update_release(uow, row.id, texts)
             record(uow, principal, "release.update", package.namespace_id, f"{namespace}/{package.name}/{row.version}", sorted(texts))
-            if row.state == "published":
+            if row.version == package.latest_version:
                 self._upkeep.recompute(uow, package.id)
                 self._upkeep.notify(uow, package.namespace_id, package.id, package.kinds, Reason.PACKAGE)
         return self._releases.get(uow, principal, namespace, name, row.version)
