@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import uuid
@@ -31,6 +32,12 @@ def pip(index: str, target: Path, *requirements: str) -> subprocess.CompletedPro
 def uv(index: str, target: Path, *requirements: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "uv", "pip", "install", "--no-cache", "--default-index", index, "--target", target]
     return run(*command, "--python", sys.executable, *requirements, env={"HOME": str(target)})
+
+
+@pytest.fixture(scope="module")
+def hub(start_hub: Callable[..., HubProcess]) -> HubProcess:
+    """A hub that notes every request: what a client did not ask for shows in that."""
+    return start_hub("--log-level=INFO")
 
 
 @pytest.fixture(scope="module")
@@ -126,6 +133,87 @@ def test_twine_recognises_an_existing_file(hub: HubProcess, token: str) -> None:
     # What --skip-existing asks about each answer (the option itself is refused for other hosts than the public index).
     assert skip_upload(response, True, None)  # type: ignore[arg-type]
     assert "File already exists" in response.reason
+
+
+@pytest.mark.parametrize("install", [pip, uv])
+def test_wheels_that_are_not_chosen_are_not_downloaded(
+    hub: HubProcess, token: str, tmp_path: Path, install: Callable[..., subprocess.CompletedProcess[str]]
+) -> None:
+    name, library = f"app-{uuid.uuid4().hex[:8]}", f"lib-{uuid.uuid4().hex[:8]}"
+    for version, needed in (("1.0", "<2"), ("2.0", ">=2")):
+        upload(hub, token, "alice", build_wheel(name, version, requires=[f"{library}{needed}"]), visibility="public")
+        upload(hub, token, "alice", build_wheel(library, version), visibility="public")
+    done = install(f"{hub.url}/pypi/alice/simple/", tmp_path, name, f"{library}<2")
+    assert done.returncode == 0, done.stderr
+    assert list(tmp_path.glob("app_*-1.0.dist-info"))
+    stem = name.replace("-", "_")
+    fetched = {path.rpartition("/")[2] for path in re.findall(r"GET (\S+)", hub.log) if stem in path}
+    assert f"{stem}-2.0-py3-none-any.whl.metadata" in fetched
+    assert f"{stem}-2.0-py3-none-any.whl" not in fetched
+    assert f"{stem}-1.0-py3-none-any.whl" in fetched
+
+
+@pytest.mark.parametrize("install", [pip, uv])
+def test_yanked_versions_are_for_those_who_name_them(
+    hub: HubProcess, token: str, tmp_path: Path, install: Callable[..., subprocess.CompletedProcess[str]]
+) -> None:
+    name = f"yanked-{uuid.uuid4().hex[:8]}"
+    for version in ("1.0", "2.0"):
+        upload(hub, token, "alice", build_wheel(name, version), visibility="public")
+    url = f"{hub.url}/api/v1/packages/alice/{name}/releases/2.0/yank"
+    answer = requests.put(url, json={"reason": "It <breaks>."}, headers={"Authorization": f"Bearer {token}"}, timeout=30)
+    assert answer.ok, answer.text
+    index = f"{hub.url}/pypi/alice/simple/"
+    assert 'data-yanked="It &lt;breaks&gt;."' in requests.get(f"{index}{name}/", timeout=30).text
+    done = install(index, tmp_path / "newest", name)
+    assert done.returncode == 0, done.stderr
+    assert list((tmp_path / "newest").glob("*-1.0.dist-info"))
+    done = install(index, tmp_path / "pinned", f"{name}==2.0")
+    assert done.returncode == 0, done.stderr
+    assert "It <breaks>." in done.stderr
+    assert list((tmp_path / "pinned").glob("*-2.0.dist-info"))
+
+
+@pytest.mark.parametrize("module", ["pip", "uv pip"])
+def test_a_token_in_netrc(hub: HubProcess, token: str, tmp_path: Path, module: str) -> None:
+    netrc = tmp_path / ".netrc"
+    netrc.write_text(f"machine 127.0.0.1 login __token__ password {token}\n")
+    netrc.chmod(0o600)
+    index = ("--index-url" if module == "pip" else "--default-index", f"{hub.url}/pypi/alice/simple/")
+    quiet = ("--no-cache-dir",) if module == "pip" else ("--no-cache", "--python", sys.executable)
+    command = [sys.executable, "-m", *module.split(), "install", *quiet, *index, "--target", tmp_path / "site", "hidden-tool"]
+    done = run(*command, env={"HOME": str(tmp_path), "NETRC": str(netrc)})
+    assert done.returncode == 0, done.stderr
+    assert list((tmp_path / "site").glob("hidden_tool-1.0.dist-info"))
+
+
+def test_uv_checks_before_it_sends(hub: HubProcess, token: str, tmp_path: Path) -> None:
+    artifact = build_wheel(f"checked-{uuid.uuid4().hex[:8]}", "1.0")
+    path = tmp_path / artifact.filename
+    path.write_bytes(artifact.data)
+    check = ("--check-url", f"{with_token(hub, token)}/pypi/alice/simple/")
+    for sent in (1, 0):
+        before = hub.log.count("POST /pypi/alice/")
+        done = uv_publish(hub, token, *check, path)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert hub.log.count("POST /pypi/alice/") - before == sent
+    other = tmp_path / "other" / artifact.filename
+    other.parent.mkdir()
+    other.write_bytes(build_wheel(artifact.filename.split("-")[0], "1.0", files={"changed.py": "1"}).data)
+    done = uv_publish(hub, token, *check, other)
+    assert done.returncode != 0
+    assert "do not match" in done.stderr
+
+
+def test_twine_sends_attestations_and_shows_why_they_are_refused(hub: HubProcess, token: str, tmp_path: Path) -> None:
+    artifact = build_wheel(f"attested-{uuid.uuid4().hex[:8]}", "1.0")
+    path = tmp_path / artifact.filename
+    path.write_bytes(artifact.data)
+    attestation = tmp_path / f"{artifact.filename}.publish.attestation"
+    attestation.write_text('{"version": 1}')
+    done = twine(hub, token, "--attestations", path, attestation)
+    assert done.returncode != 0
+    assert "Attestation 1 is no attestation object" in " ".join((done.stdout + done.stderr).split())
 
 
 def test_pip_downloads_metadata_only_to_solve(hub: HubProcess, token: str, tmp_path: Path) -> None:

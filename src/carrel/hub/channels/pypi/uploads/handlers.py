@@ -43,6 +43,7 @@ class LegacyUploadHandler(ReceivingHandler):
 
     incoming: IncomingFile | None = None
     reader: FormReader
+    _told: str | None = None
 
     async def check_request(self) -> None:
         """Refuse before the body: unknown namespace, no right, too large, no room."""
@@ -107,13 +108,17 @@ class LegacyUploadHandler(ReceivingHandler):
         # Clients ask for other credentials at 401 and say that the token is wrong at 403.
         if isinstance(error, Unauthenticated) and "Authorization" in self.request.headers:
             error = Forbidden(error.detail, code=error.code)
+        self._told = _reason_of(error)
         await super()._refuse(error)
 
+    def set_status(self, status_code: int, reason: str | None = None) -> None:
+        """Say the reason of a refusal in the status line too: twine shows nothing else."""
+        super().set_status(status_code, reason or self._told)
+
     def write_error(self, status_code: int, **kwargs: Any) -> None:
-        """Say the reason in the status line too: twine shows nothing else."""
-        error = kwargs["exc_info"][1] if "exc_info" in kwargs else None
-        if isinstance(error, CarrelError) and error.status < HTTPStatus.INTERNAL_SERVER_ERROR:
-            self.set_status(status_code, _reason(error.detail))
+        """Write the problem document, with its reason in the status line."""
+        self._told = _reason_of(kwargs["exc_info"][1] if "exc_info" in kwargs else None)
+        self.set_status(status_code)
         super().write_error(status_code, **kwargs)
 
 
@@ -141,8 +146,10 @@ def attested(hub: Hub, stored: StoredFile, text: str) -> StoredFile:
     return replace(stored, companions={**stored.companions, provenance.SUFFIX: digests})
 
 
-def _reason(detail: str) -> str:
-    return "".join(character if " " <= character <= "~" else "?" for character in detail)[:200]
+def _reason_of(error: BaseException | None) -> str | None:
+    if not isinstance(error, CarrelError) or error.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        return None
+    return "".join(character if " " <= character <= "~" else "?" for character in error.detail)[:200]
 
 
 @stream_request_body
