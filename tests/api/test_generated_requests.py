@@ -15,8 +15,6 @@ from carrel.testing.artifacts import build_wheel
 from carrel.testing.hub import HubProcess
 
 CHECKS = "not_a_server_error,response_schema_conformance,content_type_conformance"
-# With names of things that exist, requests get past the 404 into the services.
-EXISTING = {"namespace": "acme", "organization": "acme", "user": "grace", "package": "demo", "version": "1.0", "label": "main"}
 
 
 @pytest.fixture(scope="module")
@@ -25,16 +23,20 @@ def described(start_hub: Callable[..., HubProcess]) -> tuple[HubProcess, str]:
     hub = start_hub()
     token = hub.create_user("ada")
     hub.create_user("grace")
-    hub.create_organization("acme", token)
     return hub, token
 
 
-@pytest.mark.parametrize("verbs", ["GET,POST,PUT,PATCH", "DELETE"])
-def test_every_answer_is_one_that_the_description_names(described: tuple[HubProcess, str], verbs: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("verbs", "organization"), [("GET,POST,PUT,PATCH", "builders"), ("DELETE", "breakers")])
+def test_every_answer_is_one_that_the_description_names(
+    described: tuple[HubProcess, str], verbs: str, organization: str, tmp_path: Path
+) -> None:
     hub, token = described
+    hub.create_organization(organization, token)
     wheel = build_wheel("demo", "1.0")
-    assert Api(hub.url, token).upload("acme", wheel.filename, wheel.data).ok
-    names = EXISTING | {"filename": wheel.filename}
+    assert Api(hub.url, token).upload(organization, wheel.filename, wheel.data).ok
+    # With names of things that exist, requests get past the 404 into the services.
+    names = {"namespace": organization, "organization": organization, "user": "grace", "package": "demo", "version": "1.0"}
+    names |= {"label": "main", "filename": wheel.filename}
     config = tmp_path / "schemathesis.toml"
     config.write_text("[parameters]\n" + "".join(f'{name} = "{value}"\n' for name, value in names.items()))
     command = [sys.executable, "-c", "from schemathesis.cli import schemathesis; schemathesis()", "--config-file", str(config)]
