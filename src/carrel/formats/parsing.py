@@ -21,6 +21,9 @@ _YAML_NODES = 400_000
 _DEPTH = 100
 _ESCAPED_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 _ESCAPED_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
+# Strings and comments of TOML, and what is left of a key with dots when its quoted parts are gone.
+_TOML_TEXT = re.compile(r'"""(?:[^\\]|\\.)*?"""|\'\'\'.*?\'\'\'|"(?:[^"\\\n]|\\.)*"|\'[^\'\n]*\'|#[^\n]*', re.DOTALL)
+_TOML_KEY = re.compile(r'[A-Za-z0-9_."\t -]+')
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 _URL_TOKEN = re.compile(r"/t/(?!<TOKEN>|\$)[^/]+/")
 _SECRET_QUERY = re.compile(r"&[\w.-]*(?:token|secret|passw(?:or)?d|signature|credential|api[_-]?key)=(?!\$)[^&]", re.IGNORECASE)
@@ -202,6 +205,9 @@ def load_toml(data: bytes, what: str) -> dict[str, Any]:
     InvalidFile
     """
     text = decode_text(data, what)
+    # The time that the parser takes for a key grows with the square of its parts.
+    if any(run[0].count(".") > _DEPTH for run in _TOML_KEY.finditer(_TOML_TEXT.sub('""', text))):
+        raise InvalidFile(f"{what} is nested too deeply.")
     try:
         return tomllib.loads(text)
     except RecursionError as error:

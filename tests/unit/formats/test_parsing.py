@@ -109,3 +109,16 @@ def test_credentials_are_refused_without_repeating_them(url: str) -> None:
 )
 def test_addresses_without_credentials_pass(url: str) -> None:
     assert parsing.refuse_credentials(url, "The file") == url
+
+
+@pytest.mark.parametrize("key", ["a", '"="', "'.'", '"\\""', "a "])
+def test_keys_of_many_parts_cost_no_time(key: str) -> None:
+    for document in (f"{'.'.join([key] * 20_000)} = 1", f"x = {{{'.'.join([key] * 20_000)} = 1}}", f"[{'.'.join([key] * 20_000)}]"):
+        with pytest.raises(InvalidFile, match="nested too deeply"):
+            parsing.load_toml(document.encode(), "x")
+
+
+def test_dots_in_texts_are_no_parts_of_keys() -> None:
+    text = "." * 1000
+    document = f'a.b = "{text}" # {text}\nc = \'{text}\'\nd = """\n{text}\\"\n"""\ne = \'\'\'\n{text}\'\'\'\n'
+    assert parsing.load_toml(document.encode(), "x") == {"a": {"b": text}, "c": text, "d": text + '"\n', "e": text}

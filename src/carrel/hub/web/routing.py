@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import itertools
 import re
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
-from tornado.httputil import HTTPServerRequest
+from tornado.httputil import HTTPHeaders, HTTPMessageDelegate, HTTPServerRequest
 from tornado.routing import PathMatches, Rule, URLSpec
 from tornado.web import Application, RequestHandler
 
@@ -116,9 +117,57 @@ class HubApplication(Application):
 
     def get_handler_delegate(self, request: HTTPServerRequest, target_class: type[RequestHandler], *args: Any, **kwargs: Any) -> Any:
         """Answer 413 in place of a handler whose body would not fit into memory; Tornado would cut the connection."""
-        limit = self.settings["max_body_bytes"]
+        if getattr(target_class, "_stream_request_body", False):
+            return super().get_handler_delegate(request, target_class, *args, **kwargs)
+        limit: int = self.settings["max_body_bytes"]
         announced = request.headers.get("Content-Length", "")
-        too_large = announced.isascii() and announced.isdigit() and int(announced[:18]) > limit
-        if too_large and not getattr(target_class, "_stream_request_body", False):
-            return super().get_handler_delegate(request, self.settings["oversize_handler_class"])
-        return super().get_handler_delegate(request, target_class, *args, **kwargs)
+        if announced.isascii() and announced.isdigit() and int(announced[:18]) > limit:
+            return self._oversize(request)
+        delegate = super().get_handler_delegate(request, target_class, *args, **kwargs)
+        if "Transfer-Encoding" in request.headers:
+            return _BoundedBody(delegate, lambda: self._oversize(request), request, limit)
+        return delegate
+
+    def _oversize(self, request: HTTPServerRequest) -> HTTPMessageDelegate:
+        return super().get_handler_delegate(request, self.settings["oversize_handler_class"])
+
+
+class _BoundedBody(HTTPMessageDelegate):
+    """Counts a body of unknown length; another handler takes the request over when it does not fit."""
+
+    def __init__(
+        self, delegate: HTTPMessageDelegate, oversize: Callable[[], HTTPMessageDelegate], request: HTTPServerRequest, limit: int
+    ) -> None:
+        self._delegate = delegate
+        self._oversize: Callable[[], HTTPMessageDelegate] | None = oversize
+        self._request = request
+        self._left = limit
+        self._head: tuple[Any, HTTPHeaders] | None = None
+
+    def headers_received(self, start_line: Any, headers: HTTPHeaders) -> Awaitable[None] | None:
+        self._head = start_line, headers
+        # The limit that Tornado has ends in a closed connection without an answer.
+        self._request.connection.set_max_body_size(1 << 62)  # type: ignore[union-attr]
+        return self._delegate.headers_received(start_line, headers)
+
+    def data_received(self, chunk: bytes) -> Awaitable[None] | None:
+        self._left -= len(chunk)
+        if self._left >= 0 or self._oversize is None or self._head is None:
+            return self._delegate.data_received(chunk)
+        self._delegate.on_connection_close()  # lets go of what it held
+        self._delegate, self._oversize = self._oversize(), None
+        return self._take_over(*self._head, chunk)
+
+    async def _take_over(self, start_line: Any, headers: HTTPHeaders, chunk: bytes) -> None:
+        admitted = self._delegate.headers_received(start_line, headers)
+        if admitted is not None:
+            await admitted
+        taken = self._delegate.data_received(chunk)
+        if taken is not None:
+            await taken
+
+    def finish(self) -> None:
+        self._delegate.finish()
+
+    def on_connection_close(self) -> None:
+        self._delegate.on_connection_close()
