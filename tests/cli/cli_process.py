@@ -1,7 +1,9 @@
-"""The command as a child process, with a home of its own."""
+"""The command as a child process, or in this process where its start would cost more than the test; with a home of its own."""
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import os
 import subprocess
@@ -14,7 +16,7 @@ from typing import Any
 import click
 
 from carrel.cli.invocation import Command
-from carrel.cli.main import cli
+from carrel.cli.main import cli, main
 
 
 @dataclass(frozen=True)
@@ -86,3 +88,24 @@ class Carrel:
         documented = find_command([str(word) for word in words]).json_answer
         assert set(document) == set(documented), f"answered {sorted(document)}, documented {sorted(documented)}"
         return document
+
+
+class QuickCarrel(Carrel):
+    """The same without a child process: standard streams, variables and the present folder are those of a terminal-less shell."""
+
+    def __call__(self, *words: object, stdin: str = "", cwd: Path | None = None, env: Mapping[str, str] | None = None) -> Answer:
+        out, err = io.StringIO(), io.StringIO()
+        before, folder, entered = dict(os.environ), Path.cwd(), sys.stdin
+        os.environ.clear()
+        os.environ.update({**self.environ(), **(env or {})})
+        os.chdir(cwd or self.home)
+        sys.stdin = io.StringIO(stdin)
+        try:
+            with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+                code = main([str(word) for word in words])
+        finally:
+            sys.stdin = entered
+            os.chdir(folder)
+            os.environ.clear()
+            os.environ.update(before)
+        return Answer(int(code), out.getvalue(), err.getvalue())

@@ -68,6 +68,7 @@ def in_parallel(work: Iterable[T], do: Callable[[T], None], jobs: int, cancel: t
             if any(future.exception() is not None for future in done):
                 stop.set()
     for future in futures:
-        future.result()
+        if not cancel.is_set():
+            future.result()
     if cancel.is_set():
         raise Cancelled("Cancelled. What is complete stays; the same command goes on from there.")

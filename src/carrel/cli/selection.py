@@ -118,6 +118,12 @@ def answer_change(invocation: Invocation, namespace: str, made: LabelChange, *, 
     """Tell what a change did or would do."""
     lines = [f"{count(made.count, 'file')} {'would change' if dry_run else 'changed'}: {made.summary}"]
     lines += changed_lines(made)
+    if made.left_alone or made.gone:
+        told = [
+            f"{count(len(made.left_alone), 'file')} changed since" if made.left_alone else "",
+            f"{made.gone} removed since" if made.gone else "",
+        ]
+        invocation.warn(f"Left alone: {', '.join(filter(None, told))}.")
     invocation.answer(change_json(namespace, made, dry_run=dry_run), lines)
     if made.id and made.count and not dry_run:
         invocation.note(f"To take it back: carrel label undo {made.id} --namespace {namespace}")

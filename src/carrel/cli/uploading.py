@@ -159,6 +159,7 @@ class Upload:
 
     def _read(self, item: Item) -> None:
         wishes = self._wishes
+        item.package = wishes.package or ""
         try:
             with item.path.open("rb") as source:
                 item.sha256, item.size = sha256_of(source, self._cancel)

@@ -10,10 +10,11 @@ from carrel.client.organizations import Member
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """A group; ``permission`` is read, write or admin."""
+    """A group; ``permission`` is read, write or admin, ``members`` how many there are."""
 
     name: str
     permission: str = ""
+    members: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,16 +48,23 @@ class ChangedFile:
 
 @dataclass(frozen=True, slots=True)
 class LabelChange:
-    """A change of labels, made or, without ``id``, only tried. ``count`` is the number of files."""
+    """A change of labels, made or, without ``id``, only tried.
+
+    ``count`` is the number of files changed, ``unchanged`` of those that were so before, ``gone`` of those that an undo did not
+    find any more; ``left_alone`` are files that an undo did not touch because they were changed since.
+    """
 
     id: str = ""
     action: str = ""
     summary: str = ""
     count: int = 0
+    unchanged: int = 0
+    gone: int = 0
     at: str = ""
     actor: str = ""
     undone_at: str | None = None
     files: tuple[ChangedFile, ...] = ()
+    left_alone: tuple[ChangedFile, ...] = ()
 
 
 class Labels(Endpoints):

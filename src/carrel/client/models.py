@@ -85,6 +85,8 @@ class File:
     uploaded_at: str = ""
     uploaded_by: str | None = None
     downloads: int = 0
+    yanked: bool = False
+    yanked_reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +103,7 @@ class Release:
     published_by: str | None = None
     url: str = ""
     files: tuple[File, ...] = ()
+    yanked: bool = False
     unchanged: bool = False
 
 

@@ -13,26 +13,24 @@ from carrel.client.models import File, Package, Release
 
 @dataclass(frozen=True, slots=True)
 class CopiedFile:
-    """A file that a copy brought, or would bring, to another namespace. ``status`` says what becomes of it."""
+    """A file that a copy concerns; ``outcome`` says what becomes of it."""
 
-    version: str = ""
-    filename: str = ""
+    version: str
+    filename: str
     subdir: str = ""
     kind: str = ""
-    sha256: str = ""
-    size: int = 0
-    status: str = ""
-    labels: tuple[str, ...] = ()
+    outcome: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Copy:
-    """What a copy did, or with ``dry_run`` would do."""
+    """What a copy to another namespace did, or on trial would do; ``made_package``: there was no such package before."""
 
-    namespace: str = ""
-    package: str = ""
-    dry_run: bool = False
-    count: int = 0
+    namespace: str
+    package: str
+    visibility: str = ""
+    made_package: bool = False
+    labels: tuple[str, ...] = ()
     files: tuple[CopiedFile, ...] = ()
 
 
@@ -110,6 +108,7 @@ class PackageMethods(Endpoints):
         from_label: str | None = None,
         to_label: str | None = None,
         existing: str = "error",
+        visibility: str | None = None,
         dry_run: bool = False,
     ) -> Copy:
         """Copy files of a package to another namespace; the bytes are shared, nothing is sent.
@@ -117,9 +116,11 @@ class PackageMethods(Endpoints):
         Parameters
         ----------
         existing : str
-            What is done about files that are there already: ``error``, ``replace`` or ``skip``.
+            What is done about files that are there already: ``error``, ``replace`` (they get the labels) or ``skip``.
+        visibility : str, optional
+            Who sees the package, where the copy makes it.
         """
-        options = {"version": version, "filename": filename, "from_label": from_label, "to_label": to_label}
+        options = {"version": version, "filename": filename, "from_label": from_label, "to_label": to_label, "visibility": visibility}
         body = {"to_namespace": to_namespace, "existing": existing, "dry_run": dry_run, **given(options)}
         return self._send(Copy, "POST", path("packages", namespace, package, "copy"), body)
 

@@ -10,12 +10,13 @@ import click
 from carrel.cli.invocation import Invocation, namespace_option, subcommand, usage
 from carrel.cli.output import count
 from carrel.cli.selection import Selection, change_json, changed_lines, specs_argument
+from carrel.core.access import Visibility
 
 _ANSWER = {
     "namespace": "Where the files are now.",
     "count": "How many files were copied, or changed their labels.",
     "files": "The files: objects with `package`, `version`, `filename` and `subdir`, and the labels `before` and `after` (within a "
-    "namespace) or `labels` and `status` (to another one).",
+    "namespace) or `kind` and `outcome` (to another one).",
     "id": "The change of labels, for 'carrel label undo'; empty after a copy to another namespace.",
     "dry_run": "Whether nothing was copied.",
 }
@@ -29,7 +30,8 @@ _EXAMPLES = (
 @specs_argument(required=True)
 @click.option("--to", "--to-owner", "to", metavar="NAMESPACE", help="Copy to this user or organization.")
 @click.option("--from-label", metavar="LABEL", help="Copy only files that bear this label.")
-@click.option("--to-label", metavar="LABEL", help="Give the copies this label (to another namespace: default main).")
+@click.option("--to-label", metavar="LABEL", help="Give the copies this label (default, to another namespace: those they have).")
+@click.option("--visibility", type=click.Choice([entry.value for entry in Visibility]), help="Who sees packages that the copy makes.")
 @click.option("--replace", is_flag=True, help="Files that are there already get the labels of the copy.")
 @click.option("--skip-existing", "--update", "skip", is_flag=True, help="Leave files that are there already alone.")
 @namespace_option
@@ -40,6 +42,7 @@ def command(
     to: str | None,
     from_label: str | None,
     to_label: str | None,
+    visibility: str | None,
     replace: bool,
     skip: bool,
     namespace: str | None,
@@ -72,6 +75,7 @@ def command(
             filename=selection.filename,
             from_label=from_label,
             to_label=to_label,
+            visibility=visibility,
             existing="replace" if replace else "skip" if skip else "error",
             dry_run=dry_run,
         )
@@ -79,7 +83,7 @@ def command(
     told = "would be copied" if dry_run else "copied"
     lines = [f"{count(len(files), 'file')} {told} to {to}"]
     lines += [
-        f"  {file['package']}@{file['version']}/{file['filename']}" + (f" ({file['status']})" if file["status"] else "") for file in files
+        f"  {file['package']}@{file['version']}/{file['filename']}" + (f" ({file['outcome']})" if file["outcome"] else "") for file in files
     ]
     invocation.answer({"namespace": to, "count": len(files), "files": files, "id": "", "dry_run": dry_run}, lines)
 

@@ -7,8 +7,9 @@ import click
 from carrel.cli.invocation import Invocation, subcommand, usage
 from carrel.cli.lazy import noun
 from carrel.cli.output import columns, count
+from carrel.core.access import Permission
 
-_PERMISSION = click.Choice(["read", "write", "admin"])
+_PERMISSION = click.Choice([entry.value for entry in Permission])
 _GROUP = {"organization": "The organization.", "group": "The group.", "permission": "`read`, `write` or `admin`; null when it was removed."}
 _CHANGE = {"organization": "The organization.", "group": "The group.", "changed": "The users or packages that were added or removed."}
 
@@ -20,15 +21,16 @@ def _split(text: str) -> tuple[str, str]:
     return organization, group
 
 
-@subcommand({"organization": "The organization.", "groups": "Objects with `name` and `permission`."}, name="list")
+@subcommand({"organization": "The organization.", "groups": "Objects with `name`, `permission` and `members` (how many)."}, name="list")
 @click.argument("organization")
 def list_(invocation: Invocation, organization: str) -> None:
     """List the groups of an organization."""
     found = invocation.signed_in_client().groups.list(organization)
     if not found:
         invocation.note(f"{organization} has no groups. 'carrel group create {organization}/NAME' makes one.")
-    document = [{"name": group.name, "permission": group.permission} for group in found]
-    invocation.answer({"organization": organization, "groups": document}, columns([group.name, group.permission] for group in found))
+    document = [{"name": group.name, "permission": group.permission, "members": group.members} for group in found]
+    rows = columns([group.name, group.permission, count(group.members, "member")] for group in found)
+    invocation.answer({"organization": organization, "groups": document}, rows)
 
 
 @subcommand(

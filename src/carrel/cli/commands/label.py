@@ -124,6 +124,17 @@ move = _two(
 )
 
 
+@subcommand(CHANGE_ANSWER)
+@click.argument("label")
+@click.argument("new_name", metavar="NAME")
+@namespace_option
+@_DRY_RUN
+def rename(invocation: Invocation, label: str, new_name: str, namespace: str | None, dry_run: bool) -> None:
+    """Rename a label; its files stay under it."""
+    client, selection = _select(invocation, (), namespace)
+    change(invocation, client, "rename", selection, from_label=label, to_label=new_name, dry_run=dry_run)
+
+
 def _locking(name: str, locked: bool, text: str) -> click.Command:
     @subcommand(_LABEL, name=name)
     @click.argument("label")
@@ -191,7 +202,7 @@ def undo(invocation: Invocation, change_id: str | None, namespace: str | None, y
 
 command = noun(
     "label",
-    [list_, show, add, copy, move, remove, lock, unlock, history, undo],
+    [list_, show, add, copy, move, remove, rename, lock, unlock, history, undo],
     "List, give, take, lock and undo labels.\n\n"
     "Labels divide a namespace: 'main' is what its channels show, others have addresses of their own. Each change is one step for all "
     "files, and can be taken back.",

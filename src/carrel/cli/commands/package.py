@@ -10,10 +10,11 @@ from carrel.cli.invocation import Invocation, subcommand, usage
 from carrel.cli.lazy import noun
 from carrel.cli.output import columns
 from carrel.client.models import Package
-from carrel.core.access import Visibility
+from carrel.core.access import Permission, Status, Visibility
 
 _VISIBILITY = [entry.value for entry in Visibility]
-_STATUS = ["active", "archived", "deprecated", "quarantined"]
+_STATUS = [entry.value for entry in Status]
+_PERMISSION = [entry.value for entry in Permission]
 _PACKAGE = {
     "namespace": "Namespace.",
     "name": "Name.",
@@ -104,7 +105,7 @@ def status(invocation: Invocation, reference: str, new_status: str, reason: str 
 @click.argument("reference", metavar="NAMESPACE/NAME")
 @click.option("--add", "added", multiple=True, metavar="USER", help="Give the package to this user; may be repeated.")
 @click.option("--remove", "removed", multiple=True, metavar="USER", help="Take it from this user; may be repeated.")
-@click.option("--permission", type=click.Choice(["read", "write", "admin"]), default="write", show_default=True, help="For --add.")
+@click.option("--permission", type=click.Choice(_PERMISSION), default="write", show_default=True, help="For --add.")
 def collaborators(invocation: Invocation, reference: str, added: tuple[str, ...], removed: tuple[str, ...], permission: str) -> None:
     """List who was given a package, give it and take it back."""
     target = invocation.target(reference, "package")

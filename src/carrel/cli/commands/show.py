@@ -81,6 +81,7 @@ def _package(client: HubClient, target: Target) -> tuple[dict[str, Any], list[st
         ("versions", ", ".join(versions[:8]) + (" …" if len(versions) > 8 else "")),
         ("kinds", ", ".join(package.kinds)),
         ("visibility", package.visibility),
+        ("yanked", "all files; installers do not choose it" if release and release.yanked else ""),
         ("status", ": ".join(filter(None, [status, package.status_reason if status else ""]))),
         ("license", package.license),
         ("published", " by ".join(filter(None, [release.published_at, release.published_by])) if release else ""),
@@ -104,6 +105,7 @@ def _file(client: HubClient, target: Target) -> tuple[dict[str, Any], list[str]]
         ("kind", file.kind),
         ("size", format_bytes(file.size)),
         ("labels", ", ".join(file.labels) or "none"),
+        ("yanked", (file.yanked_reason or "yes") if file.yanked else ""),
         ("sha256", file.sha256),
         ("md5", file.md5),
         ("uploaded", " by ".join(filter(None, [file.uploaded_at, file.uploaded_by]))),
@@ -137,7 +139,7 @@ def _facts(facts: Iterable[tuple[str, str]]) -> list[str]:
 def file_row(file: File) -> list[str]:
     """Return a file as a row of a table."""
     name = f"{file.subdir}/{file.filename}" if file.subdir else file.filename
-    return [name, file.kind, format_bytes(file.size), ", ".join(file.labels)]
+    return [name, file.kind, format_bytes(file.size), ", ".join(file.labels) + (" (yanked)" if file.yanked else "")]
 
 
 def release_json(release: Release) -> dict[str, Any]:
