@@ -73,7 +73,7 @@ class World:
         request = UploadRequest(namespace, filename, **options)
         principal = self.principal(who)
         self.read(lambda uow: self.hub.files.check_upload(uow, principal, request))
-        incoming = IncomingFile(self.hub.blobs, 10_000_000)
+        incoming = IncomingFile(self.hub.blobs, 10_000_000, self.hub.leaks)
         incoming.feed(data)
         stored = incoming.finish(filename, request.kind, Hints(request.package, request.version), size=None, sha256=None)
         result: tuple[FileView, bool] = self.write(lambda uow: self.hub.files.register(uow, principal, request, stored))
@@ -472,7 +472,7 @@ def test_uploads_that_wait_for_each_other_see_what_the_other_did(world: World, h
 
     waiting = threading.Thread(target=later)
     waiting.start()
-    incoming = IncomingFile(hub.blobs, 10_000_000)
+    incoming = IncomingFile(hub.blobs, 10_000_000, hub.leaks)
     incoming.feed(wheel.data)
     stored = incoming.finish(wheel.filename, None, Hints(), size=None, sha256=None)
     with hub.database.write() as uow:
@@ -534,7 +534,7 @@ def test_the_same_labels_from_two_at_once(world: World, hub: Hub) -> None:
 
 def test_bytes_that_a_sweep_takes_during_an_upload_are_asked_for_again(world: World, hub: Hub) -> None:
     data, request = b"a\n1\n", UploadRequest("acme", "data.csv", package="numbers", version="1")
-    incoming = IncomingFile(hub.blobs, 1_000)
+    incoming = IncomingFile(hub.blobs, 1_000, hub.leaks)
     incoming.feed(data)
     stored = incoming.finish("data.csv", None, Hints("numbers", "1"), size=None, sha256=None)
     hub.blobs.delete(stored.digests.sha256)

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 
 PREFIX = "ca-"
 PATTERN = re.compile(r"\bca-[a-z2-7]{32}\b")
+# In bytes of any kind, whatever stands around it.
+LEAK_PATTERN = re.compile(rb"ca-[a-z2-7]{32}")
 _URL_TOKEN = re.compile(r"/t/[A-Za-z0-9-]+")
 
 

@@ -27,6 +27,7 @@ from carrel.hub.accounts.service import AccountService
 from carrel.hub.anaconda.service import AnacondaService
 from carrel.hub.attestations.service import AttestationService
 from carrel.hub.attestations.trust import TrustRoot
+from carrel.hub.audit.service import AuditService
 from carrel.hub.channels.conda.maintenance import CondaChannelListener
 from carrel.hub.channels.cran.maintenance import CranChannelListener
 from carrel.hub.channels.pypi.maintenance import PypiChannelListener
@@ -34,9 +35,11 @@ from carrel.hub.channels.service import Channels
 from carrel.hub.collections.service import CollectionService
 from carrel.hub.context import Hub
 from carrel.hub.files.contents import ArchiveReader
+from carrel.hub.files.leaks import LeakGuard
 from carrel.hub.files.lookup import FileLookup
 from carrel.hub.files.service import FileService
 from carrel.hub.files.small import SmallBlobs
+from carrel.hub.groups.service import GroupService
 from carrel.hub.hotfixes.service import HotfixService
 from carrel.hub.jobs.sweep import BlobSweep
 from carrel.hub.jobs.usage import UsageRecorder
@@ -102,6 +105,8 @@ def build_hub(settings: HubSettings, database: Database, blobs: BlobStore) -> Hu
         devices=DeviceService(settings, tokens),
         tokens=tokens,
         namespaces=NamespaceService(resolver.forget),
+        groups=GroupService(resolver.forget),
+        audit=AuditService(),
         packages=packages,
         releases=releases,
         files=files,
@@ -120,6 +125,7 @@ def build_hub(settings: HubSettings, database: Database, blobs: BlobStore) -> Hu
         notices=NoticeService(),
         channels=Channels(database, settings.data_dir / "indexes"),
         lookup=lookup,
+        leaks=LeakGuard(database),
         contents=ArchiveReader(blobs),
         small_blobs=SmallBlobs(),
         usage=usage,

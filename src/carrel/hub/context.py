@@ -15,12 +15,15 @@ from carrel.hub.accounts.service import AccountService
 from carrel.hub.anaconda.service import AnacondaService
 from carrel.hub.attestations.service import AttestationService
 from carrel.hub.attestations.trust import TrustRoot
+from carrel.hub.audit.service import AuditService
 from carrel.hub.channels.service import Channels
 from carrel.hub.collections.service import CollectionService
 from carrel.hub.files.contents import ArchiveReader
+from carrel.hub.files.leaks import LeakGuard
 from carrel.hub.files.lookup import FileLookup
 from carrel.hub.files.service import FileService
 from carrel.hub.files.small import SmallBlobs
+from carrel.hub.groups.service import GroupService
 from carrel.hub.hotfixes.service import HotfixService
 from carrel.hub.jobs.sweep import BlobSweep
 from carrel.hub.jobs.usage import UsageRecorder
@@ -57,7 +60,7 @@ class Hub:
     passwords : PasswordSignIn
     registrations : AttemptLimiter
         Brake on new accounts and device sign-ins per address.
-    accounts, devices, tokens, namespaces, packages, releases, files, labels, notebooks, collections, publishers, search
+    accounts, devices, tokens, namespaces, groups, audit, packages, releases, files, labels, notebooks, collections, publishers, search
         Services, one per feature.
     label_changes, copies, editing
         Services for many labels at once, for copies to other namespaces, and for releases that are published.
@@ -77,6 +80,8 @@ class Hub:
         Download addresses, remembered.
     contents : ArchiveReader
         What archives hold, for the pages.
+    leaks : LeakGuard
+        Refuses uploads that hold a token.
     small_blobs : SmallBlobs
     usage : UsageRecorder
     sweep : BlobSweep
@@ -95,6 +100,8 @@ class Hub:
     devices: DeviceService
     tokens: TokenService
     namespaces: NamespaceService
+    groups: GroupService
+    audit: AuditService
     packages: PackageService
     releases: ReleaseService
     files: FileService
@@ -113,6 +120,7 @@ class Hub:
     notices: NoticeService
     channels: Channels
     lookup: FileLookup
+    leaks: LeakGuard
     contents: ArchiveReader
     small_blobs: SmallBlobs
     usage: UsageRecorder

@@ -5,10 +5,12 @@ from __future__ import annotations
 from carrel.hub.accounts.handlers import DeviceCodeHandler, DeviceTokenHandler, UserHandler, UsersHandler
 from carrel.hub.anaconda.routes import ROUTES as ANACONDA
 from carrel.hub.attestations.routes import ROUTES as ATTESTATIONS
+from carrel.hub.audit.routes import ROUTES as AUDIT
 from carrel.hub.channels.cran.routes import ROUTES as CRAN
 from carrel.hub.channels.routes import ROUTES as CHANNELS
 from carrel.hub.collections.routes import ROUTES as COLLECTIONS
 from carrel.hub.files.handlers import ContentHandler, FileHandler, FileLabelsHandler, UploadHandler
+from carrel.hub.groups.routes import ROUTES as GROUPS
 from carrel.hub.hotfixes.routes import ROUTES as HOTFIXES
 from carrel.hub.labels.routes import CHANNEL_ROUTES as CHANNEL_LABELS
 from carrel.hub.labels.routes import ROUTES as LABELS
@@ -75,6 +77,19 @@ SEARCH = (
 # So that no unknown address of a protocol is taken for a page of a namespace.
 REST = (Route("/{area:(?:api|conda|pypi|cran|t)}{path:(?:/.*)?}", UnknownAddressHandler),)
 
-API_ROUTES: tuple[Route, ...] = (*SERVER, *ACCOUNTS, *NAMESPACES, *PACKAGES, *COLLECTIONS, *PUBLISHERS, *ATTESTATIONS, *HOTFIXES, *NOTICES, *SEARCH)
+API_ROUTES: tuple[Route, ...] = (
+    *SERVER,
+    *ACCOUNTS,
+    *NAMESPACES,
+    *PACKAGES,
+    *GROUPS,
+    *AUDIT,
+    *COLLECTIONS,
+    *PUBLISHERS,
+    *ATTESTATIONS,
+    *HOTFIXES,
+    *NOTICES,
+    *SEARCH,
+)
 
 ROUTES: tuple[Route, ...] = (*API_ROUTES, *ANACONDA, *CHANNEL_LABELS, *CHANNELS, *CRAN, *PAGES, *REST, *NAMESPACE_PAGES)

@@ -51,7 +51,7 @@ class CondaUploadHandler(ReceivingHandler):
         self.upload = upload
         self.hub.files.check_size(upload.size)
         await self.hub.pool.read(lambda uow: self.hub.files.check_upload(uow, self.principal, upload))
-        self.incoming = IncomingFile(self.hub.blobs, self.hub.settings.max_upload_bytes)
+        self.incoming = IncomingFile(self.hub.blobs, self.hub.settings.max_upload_bytes, self.hub.leaks)
         return self.incoming
 
     def store(self, upload: UploadRequest) -> tuple[FileView, bool]:

@@ -45,7 +45,7 @@ class BytesHandler(ReceivingHandler):
         upload = self.path_kwargs["upload"]
         self.staged = await self.hub.pool.read(lambda uow: self.hub.anaconda.awaited(uow, upload))
         limit = self.hub.settings.max_upload_bytes
-        self.incoming = IncomingFile(self.hub.blobs, limit)
+        self.incoming = IncomingFile(self.hub.blobs, limit, self.hub.leaks)
         self.form = FileForm(boundary, self.incoming.feed, self._check_secret)
         self.receive_into(self.form.feed, limit + FORM_BYTES)
 

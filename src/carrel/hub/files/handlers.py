@@ -69,7 +69,7 @@ class UploadHandler(ReceivingHandler):
         )
         self.hub.files.check_size(self.upload.size)
         await self.hub.pool.read(lambda uow: self.hub.files.check_upload(uow, self.principal, self.upload))
-        self.incoming = IncomingFile(self.hub.blobs, self.hub.settings.max_upload_bytes)
+        self.incoming = IncomingFile(self.hub.blobs, self.hub.settings.max_upload_bytes, self.hub.leaks)
         self.receive_into(self.incoming.feed, self.hub.settings.max_upload_bytes)
 
     @endpoint(

@@ -15,6 +15,7 @@ from carrel.core.digests import Digests, Hasher, digest
 from carrel.core.errors import BadRequest, DigestMismatch, InsufficientStorage, TooLarge
 from carrel.core.units import format_bytes
 from carrel.formats import FileMetadata, Hints, read
+from carrel.hub.files.leaks import LeakGuard, TokenScanner
 from carrel.storage import BlobStore, BlobWriter
 
 T = TypeVar("T")
@@ -50,11 +51,15 @@ class IncomingFile:
     blobs : BlobStore
     limit : int
         Largest size, in bytes.
+    leaks : LeakGuard
+        Refuses tokens of this hub in it.
     """
 
-    def __init__(self, blobs: BlobStore, limit: int) -> None:
+    def __init__(self, blobs: BlobStore, limit: int, leaks: LeakGuard) -> None:
         self._blobs = blobs
         self._limit = limit
+        self._leaks = leaks
+        self._scanner = TokenScanner()
         self._writer: BlobWriter | None = None
         self._hasher = Hasher()
         self._closed = False
@@ -84,6 +89,7 @@ class IncomingFile:
                 raise
             raise InsufficientStorage("The hub's disk is full. Tell its administrator.") from error
         self._hasher.update(data)
+        self._scanner.feed(data)
 
     def finish(self, filename: str, kind: str | None, hints: Hints, *, size: int | None, sha256: str | None) -> StoredFile:
         """Check the bytes against what was announced, read their metadata, and make them durable.
@@ -92,6 +98,7 @@ class IncomingFile:
         ------
         BadRequest
             Nothing or too little was sent.
+            A token of this hub is in it (code ``token_in_upload``).
         DigestMismatch
         InvalidFile, MetadataMismatch, TooLarge
         """
@@ -117,11 +124,14 @@ class IncomingFile:
         Raises
         ------
         BadRequest, DigestMismatch
+            Code ``token_in_upload``: a token of this hub is in it.
         """
         with self._work():
             digests, writer = self._arrived(filename, size, sha256)
             if md5 is not None and digests.md5 != md5:
                 raise DigestMismatch("The bytes that arrived do not have the announced MD5. Send the file again.", filename=filename)
+            with writer.reader() as source:
+                self._leaks.check(self._scanner, source, filename)
             writer.commit(digests.sha256)
             self._closed = True
             return digests
@@ -130,6 +140,7 @@ class IncomingFile:
         digests, writer = self._arrived(filename, size, sha256)
         with writer.reader() as source:
             metadata = read(filename, source, kind, hints)
+            self._leaks.check(self._scanner, source, filename)
         writer.commit(digests.sha256)
         self._closed = True
         return StoredFile(metadata, digests, _store_companions(self._blobs, metadata))

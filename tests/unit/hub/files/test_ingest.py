@@ -12,6 +12,7 @@ import pytest
 from carrel.core.errors import BadRequest, InsufficientStorage
 from carrel.formats import Hints
 from carrel.hub.files.ingest import IncomingFile
+from carrel.hub.files.leaks import LeakGuard
 from carrel.storage import BlobStore
 
 
@@ -46,13 +47,18 @@ class Store:
         self.calls.append("abort")
 
 
+class NoLeaks:
+    def check(self, *_arguments: object) -> None:
+        """Find nothing."""
+
+
 @pytest.fixture
 def store() -> Store:
     return Store()
 
 
 def incoming(store: Store) -> IncomingFile:
-    return IncomingFile(cast(BlobStore, store), 1_000)
+    return IncomingFile(cast(BlobStore, store), 1_000, cast(LeakGuard, NoLeaks()))
 
 
 def finish(upload: IncomingFile) -> Any:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from http import HTTPStatus
 from typing import Any
 
 from tornado.web import HTTPError, stream_request_body
 
-from carrel.core.digests import digest
 from carrel.core.errors import (
     BadRequest,
     CarrelError,
@@ -23,12 +21,13 @@ from carrel.core.errors import (
 )
 from carrel.core.kinds import Kind
 from carrel.core.scopes import Scope
+from carrel.database.unit_of_work import UnitOfWork
 from carrel.formats import Hints
 from carrel.formats.pypi import provenance
 from carrel.hub.channels.pypi.handlers import RootHandler
+from carrel.hub.channels.pypi.uploads.attested import Signer, attested, require_publishers
 from carrel.hub.channels.pypi.uploads.forms import FormReader
-from carrel.hub.context import Hub
-from carrel.hub.files.ingest import IncomingFile, StoredFile, store_bytes
+from carrel.hub.files.ingest import IncomingFile
 from carrel.hub.files.service import UploadRequest
 from carrel.hub.web.endpoint import Reply, endpoint
 from carrel.hub.web.multipart import boundary_of
@@ -52,7 +51,7 @@ class LegacyUploadHandler(ReceivingHandler):
         request = UploadRequest(self.path_kwargs["namespace"], "", kind=Kind.PYPI.value, labels=(self.path_kwargs.get("label") or "main",))
         await self.hub.pool.read(lambda uow: self.hub.files.check_upload(uow, self.principal, request))
         limit = self.hub.settings.max_upload_bytes
-        self.incoming = IncomingFile(self.hub.blobs, limit)
+        self.incoming = IncomingFile(self.hub.blobs, limit, self.hub.leaks)
         self.reader = FormReader(boundary, self.incoming.feed)
         self.receive_into(self.reader.feed, limit + _FORM_BYTES)
 
@@ -86,10 +85,16 @@ class LegacyUploadHandler(ReceivingHandler):
                     sha256=form.fields.get("sha256_digest", "").lower() or None,
                 )
                 stored = incoming.finish(form.filename, request.kind, Hints(), size=None, sha256=request.sha256)
+                signers: tuple[Signer, ...] = ()
                 if text := form.fields.get(provenance.FIELD, "").strip():
-                    stored = attested(hub, stored, text)
-                _, made = hub.pool.write_now(lambda uow: hub.files.register(uow, self.principal, request, stored))
-                return made
+                    stored, signers = attested(hub, stored, text)
+
+                def enter(uow: UnitOfWork) -> bool:
+                    if hub.trust.is_configured:
+                        require_publishers(uow, namespace, stored.metadata.package, signers)
+                    return hub.files.register(uow, self.principal, request, stored)[1]
+
+                return hub.pool.write_now(enter)
 
             made = await hub.pool.receive(keep)
         except FileExists as error:
@@ -120,30 +125,6 @@ class LegacyUploadHandler(ReceivingHandler):
         self._told = _reason_of(kwargs["exc_info"][1] if "exc_info" in kwargs else None)
         self.set_status(status_code)
         super().write_error(status_code, **kwargs)
-
-
-def attested(hub: Hub, stored: StoredFile, text: str) -> StoredFile:
-    """Return *stored* with the provenance object that its attestations, the upload field *text*, make.
-
-    Raises
-    ------
-    InvalidFile
-        They speak of another file, or are not signed by whom they name.
-    """
-    filename, sha256 = stored.metadata.filename, stored.digests.sha256
-    found = []
-    for attestation in provenance.parse_attestations(text, filename, sha256):
-        if hub.trust.is_configured:
-            try:
-                bundle = attestation.to_bundle()
-            except ValueError as error:
-                raise InvalidFile("An attestation is no complete bundle of a signature.", code="invalid_attestation") from error
-            hub.trust.verify(bundle)
-        found.append((attestation, provenance.signer_of(attestation)))
-    data = provenance.provenance(found, verified=hub.trust.is_configured)
-    digests = digest(data)
-    store_bytes(hub.blobs, data, digests.sha256)
-    return replace(stored, companions={**stored.companions, provenance.SUFFIX: digests})
 
 
 def _reason_of(error: BaseException | None) -> str | None:
