@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -25,49 +24,30 @@ SUFFIX = ".provenance"
 FIELD = "attestations"
 _MOST = 10
 _STATEMENT = "https://in-toto.io/Statement/v1"
-# Extensions of the certificates that Sigstore gives out, each a text.
-_OID = "1.3.6.1.4.1.57264.1."
-_ISSUER, _REPOSITORY, _CONFIGURATION = _OID + "8", _OID + "12", _OID + "18"
 _GITHUB = "https://token.actions.githubusercontent.com"
 
 
-@dataclass(frozen=True, slots=True)
-class Signer:
-    """Whom a certificate names.
+def publisher_object(issuer: str, claims: Mapping[str, str]) -> dict[str, Any]:
+    """Return the publisher object of whom a certificate names.
 
-    Attributes
+    Parameters
     ----------
     issuer : str
         Of the identity; empty when the certificate does not say.
-    repository : str
-        Its path on its host.
-    workflow : str
-        File that defines what was run.
-    subject : str
-        The certificate's own name for it: an address or an e-mail.
+    claims : mapping of str to str
+        What it says of the identity, by the names that identity tokens have for it.
     """
-
-    issuer: str
-    repository: str
-    workflow: str
-    subject: str
-
-    def publisher(self) -> dict[str, Any]:
-        """Return the publisher object of a provenance object."""
-        if self.issuer == _GITHUB:
-            name = self.workflow.rpartition("/")[2]
-            return {"kind": "GitHub", "claims": None, "repository": self.repository, "workflow": name, "environment": None}
-        if self.repository and (urlsplit(self.issuer).hostname or "").startswith("gitlab."):
-            return {
-                "kind": "GitLab",
-                "claims": None,
-                "repository": self.repository,
-                "workflow_filepath": self.workflow,
-                "environment": None,
-            }
-        if self.issuer == "https://accounts.google.com":
-            return {"kind": "Google", "claims": None, "email": self.subject}
-        return {"kind": "OpenID", "claims": None, "issuer": self.issuer, "repository": self.repository or None, "subject": self.subject}
+    repository = claims.get("repository", "")
+    workflow = claims.get("workflow_ref", "").rpartition("@")[0].removeprefix(repository).strip("/")
+    if issuer == _GITHUB:
+        name = workflow.rpartition("/")[2]
+        return {"kind": "GitHub", "claims": None, "repository": repository, "workflow": name, "environment": claims.get("environment")}
+    if repository and (urlsplit(issuer).hostname or "").startswith("gitlab."):
+        environment = claims.get("environment")
+        return {"kind": "GitLab", "claims": None, "repository": repository, "workflow_filepath": workflow, "environment": environment}
+    if issuer == "https://accounts.google.com":
+        return {"kind": "Google", "claims": None, "email": claims.get("email", "")}
+    return {"kind": "OpenID", "claims": None, "issuer": issuer, "repository": repository or None, "subject": claims.get("sub", "")}
 
 
 def parse_attestations(text: str, filename: str, sha256: str) -> list[Attestation]:
@@ -112,50 +92,26 @@ def parse_attestations(text: str, filename: str, sha256: str) -> list[Attestatio
     return found
 
 
-def signer_of(attestation: Attestation) -> Signer:
-    """Return whom the certificate of *attestation* names.
-
-    Raises
-    ------
-    InvalidFile
-    """
-    from cryptography import x509
-
-    try:
-        certificate = x509.load_der_x509_certificate(attestation.verification_material.certificate)
-        claims: Mapping[str, str] = attestation.certificate_claims
-        try:
-            names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-        except x509.ExtensionNotFound:
-            names = x509.SubjectAlternativeName([])
-        subjects = [*names.get_values_for_type(x509.UniformResourceIdentifier), *names.get_values_for_type(x509.RFC822Name)]
-    except Exception as error:  # the readers of certificates have no common error
-        raise _invalid("The certificate of an attestation cannot be read.") from error
-    configuration = urlsplit(claims.get(_CONFIGURATION, "")).path.rpartition("@")[0].strip("/")
-    repository = urlsplit(claims.get(_REPOSITORY, "")).path.strip("/")
-    workflow = configuration.removeprefix(repository).strip("/")
-    return Signer(claims.get(_ISSUER, ""), repository, workflow, subjects[0] if subjects else "")
-
-
-def provenance(attestations: Sequence[tuple[Attestation, Signer]], *, verified: bool) -> bytes:
+def provenance(attestations: Sequence[Attestation], publishers: Sequence[Mapping[str, Any]], *, verified: bool) -> bytes:
     """Return the provenance object of a file.
 
     Parameters
     ----------
-    attestations : sequence of (Attestation, Signer)
+    attestations : sequence of Attestation
+    publishers : sequence of mapping
+        The publisher object of each.
     verified : bool
-        Whether the signatures were checked against a trust root. Who relies on one checks it in any case.
+        Whether the signatures were checked against a root of trust. Who relies on one checks it in any case.
     """
-    bundles: dict[Signer, list[Any]] = {}
-    for attestation, signer in attestations:
-        bundles.setdefault(signer, []).append(json.loads(attestation.model_dump_json()))
-    document = {
-        "version": 1,
-        "attestation_bundles": [
-            {"publisher": {**signer.publisher(), "verified": verified}, "attestations": items} for signer, items in bundles.items()
-        ],
-    }
-    return json.dumps(document, separators=(",", ":")).encode()
+    bundles: list[dict[str, Any]] = []
+    for attestation, publisher in zip(attestations, publishers, strict=True):
+        told = {**publisher, "verified": verified}
+        bundle = next((item for item in bundles if item["publisher"] == told), None)
+        if bundle is None:
+            bundle = {"publisher": told, "attestations": []}
+            bundles.append(bundle)
+        bundle["attestations"].append(json.loads(attestation.model_dump_json()))
+    return json.dumps({"version": 1, "attestation_bundles": bundles}, separators=(",", ":")).encode()
 
 
 def file_project(filename: str) -> tuple[str, str] | None:
