@@ -51,7 +51,7 @@ class LegacyUploadHandler(ReceivingHandler):
         request = UploadRequest(self.path_kwargs["namespace"], "", kind=Kind.PYPI.value, labels=(self.path_kwargs.get("label") or "main",))
         await self.hub.pool.read(lambda uow: self.hub.files.check_upload(uow, self.principal, request))
         limit = self.hub.settings.max_upload_bytes
-        self.incoming = IncomingFile(self.hub.blobs, limit)
+        self.incoming = IncomingFile(self.hub.blobs, limit, self.hub.leaks)
         self.reader = FormReader(boundary, self.incoming.feed)
         self.receive_into(self.reader.feed, limit + _FORM_BYTES)
 
