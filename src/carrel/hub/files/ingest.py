@@ -139,8 +139,9 @@ class IncomingFile:
     def _finish(self, filename: str, kind: str | None, hints: Hints, size: int | None, sha256: str | None) -> StoredFile:
         digests, writer = self._arrived(filename, size, sha256)
         with writer.reader() as source:
-            metadata = read(filename, source, kind, hints)
+            # First: whatever else is wrong with the file, the token's owner has to know.
             self._leaks.check(self._scanner, source, filename)
+            metadata = read(filename, source, kind, hints)
         writer.commit(digests.sha256)
         self._closed = True
         return StoredFile(metadata, digests, _store_companions(self._blobs, metadata))

@@ -14,7 +14,7 @@ from typing import Any, BinaryIO
 
 from carrel.core.clock import now
 from carrel.core.errors import BadRequest, CarrelError
-from carrel.core.tokens import LEAK_PATTERN, PREFIX, hash_token, redact
+from carrel.core.tokens import LEAK_PATTERN, hash_token, redact
 from carrel.database.engine import Database
 from carrel.formats.archives import (
     BoundedReader,
@@ -32,7 +32,6 @@ from carrel.hub.audit.repository import record
 from carrel.hub.tokens import repository as tokens
 
 _log = logging.getLogger("carrel.hub.leaks")
-_MARK = PREFIX.encode()
 _OVERLAP = 34  # a token is one byte longer
 _MOST_CANDIDATES = 20_000
 _MEMBER_BYTES = 4 * 1024 * 1024
@@ -63,11 +62,9 @@ class TokenScanner:
         self._tail = bytes(data[-_OVERLAP:]) if len(data) >= _OVERLAP else (self._tail + data)[-_OVERLAP:]
 
     def _scan(self, data: bytes | bytearray) -> None:
-        # To look for three bytes is several times faster than to match, and nearly always all there is to do.
-        if data.find(_MARK) < 0 or len(self.found) >= _MOST_CANDIDATES:
-            return
         for match in LEAK_PATTERN.finditer(data):
-            self.found.add(match[0])
+            if len(self.found) < _MOST_CANDIDATES:
+                self.found.add(bytes(match[0]))
 
 
 class LeakGuard:
@@ -96,7 +93,7 @@ class LeakGuard:
         for candidate in scanner.found:
             where[hash_token(candidate.decode())] = ""
         for member, data in packed_texts(source, filename):
-            if len(where) < _MOST_CANDIDATES and _MARK in data:
+            if len(where) < _MOST_CANDIDATES:
                 for match in LEAK_PATTERN.finditer(data):
                     digest = hash_token(match[0].decode())
                     where[digest] = where.get(digest) or member

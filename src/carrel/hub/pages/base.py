@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 import carrel
 from carrel.core.errors import CarrelError, Unprocessable
+from carrel.core.tokens import redact
 from carrel.database.unit_of_work import UnitOfWork
 from carrel.hub.accounts.service import UserView
 from carrel.hub.pages.templating import render
@@ -85,7 +86,7 @@ class PageHandler(HubHandler):
             "site": Site(settings.name, carrel.__version__, settings.registration == "open"),
             "viewer": self._viewer(uow),
             "xsrf_token": lambda: self.xsrf_token.decode(),
-            "next": self.request.uri if self.request.method == "GET" else "/",
+            "next": redact(self.request.uri or "/") if self.request.method == "GET" else "/",
             "query": "",
         }
         return Reply(render(template, **(shared | context)), status, {"Content-Type": _HTML})

@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 from carrel.core.kinds import Kind
 from carrel.core.names import validate_label
 from carrel.core.scopes import Scope
+from carrel.core.tokens import redact
 from carrel.database.unit_of_work import UnitOfWork
 from carrel.hub.labels.views import NOLABEL
 from carrel.hub.pages import commands
@@ -44,7 +45,7 @@ class SearchPageHandler(PageHandler):
     @endpoint(summary="Search page", scope=Scope.PACKAGE_READ, anonymous=True, media_type="text/html")
     def get(self, uow: UnitOfWork) -> Reply:
         """The best matches, by pages."""
-        query = self.get_query_argument("q", "")[:_MAX_QUERY]
+        query = redact(self.get_query_argument("q", ""))[:_MAX_QUERY]
         kinds = [kind for kind in KINDS_SHOWN if kind.value in self.get_query_arguments("kind")]
         namespace = self.get_query_argument("namespace", "")[:64]
         cursor = self.get_query_argument("cursor", "")

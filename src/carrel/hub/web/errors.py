@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from tornado.web import HTTPError
 
 from carrel.core.errors import BadRequest, CarrelError, NotFound, Unprocessable
+from carrel.core.tokens import redact
 
 PROBLEM_JSON = "application/problem+json"
 
@@ -16,7 +17,7 @@ PROBLEM_JSON = "application/problem+json"
 def problem_of(error: BaseException | None, status: int) -> dict[str, Any]:
     """Return the RFC 9457 document of *error*; an unexpected one says nothing of its inside."""
     if isinstance(error, CarrelError) and error.status != CarrelError.status:
-        return error.to_problem()
+        return _without_tokens(error.to_problem())
     if isinstance(error, HTTPError) and status < 500:
         if status == HTTPStatus.NOT_FOUND:
             return NotFound("There is nothing at this address.").to_problem()
@@ -25,6 +26,11 @@ def problem_of(error: BaseException | None, status: int) -> dict[str, Any]:
         detail = (error.log_message or phrase) if not error.args else phrase
         return {"type": f"urn:carrel:error:{code}", "title": phrase, "status": status, "code": code, "detail": detail}
     return CarrelError("Something went wrong inside the hub. It has been logged; try again later.").to_problem() | {"status": status}
+
+
+def _without_tokens(document: dict[str, Any]) -> dict[str, Any]:
+    # Messages quote names that the caller gave; one of them may be a token in the wrong place.
+    return {name: redact(value) if isinstance(value, str) else value for name, value in document.items()}
 
 
 def status_of(error: BaseException) -> int:
