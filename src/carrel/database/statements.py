@@ -10,7 +10,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 
 @functools.cache
-def insert_new(dialect: str, table: Table, *conflict: str, returning: str | None = None) -> Any:
+def insert_new(dialect: str, table: Table, *conflict: str, returning: str | tuple[str, ...] | None = None) -> Any:
     """Return the ``INSERT`` that leaves a row alone that is there already; values are given when it is executed.
 
     Parameters
@@ -20,12 +20,14 @@ def insert_new(dialect: str, table: Table, *conflict: str, returning: str | None
     table : Table
     *conflict : str
         Columns of the constraint that may be broken; none means any.
-    returning : str, optional
-        Column of the new row to return.
+    returning : str or tuple of str, optional
+        Columns of the new row to return.
     """
     statement: Any = sqlite.insert(table) if dialect == "sqlite" else postgresql.insert(table)
     statement = statement.on_conflict_do_nothing(index_elements=list(conflict) or None)
-    return statement if returning is None else statement.returning(table.c[returning])
+    if returning is None:
+        return statement
+    return statement.returning(*(table.c[name] for name in ((returning,) if isinstance(returning, str) else returning)))
 
 
 @functools.cache

@@ -165,8 +165,9 @@ class FileService:
         role = role_on_labels(principal, namespace.id)
         version = validate_version(metadata.version)
         package = self._packages.ensure(uow, principal, namespace, metadata.package, metadata.kind, request.visibility)
+        found = releases.find(uow, package.id, version, drafts=True)
         if request.visibility is not None:
-            self._set_visibility(uow, principal, namespace, package, version, request.visibility)
+            self._set_visibility(uow, principal, namespace, package, found, request.visibility)
         key = unique_key(metadata.kind, package.name_key, version, metadata.subdir, metadata.filename)
         existing = self._check_name(uow, namespace.id, key, metadata.filename, stored.digests.sha256)
         if existing is not None:
@@ -174,7 +175,7 @@ class FileService:
                 self._upkeep.notify(uow, namespace.id, existing.package_id, (existing.kind,), Reason.LABELS)
             return repository.view(uow, existing.id), False
         texts = _texts(metadata, request.summary)
-        release = self._ensure_release(uow, principal, package, version, texts)
+        release = found if found is not None else self._start_release(uow, principal, package, version, texts)
         repository.upsert_blobs(uow, blob_rows(stored))
         # From here on no sweep takes them; one that was under way may have.
         if not all(self._blobs.exists(sha256) for sha256 in stored.blobs()):
@@ -305,9 +306,8 @@ class FileService:
         return visible[0]
 
     def _set_visibility(
-        self, uow: UnitOfWork, principal: Principal, namespace: Row[Any], package: Row[Any], version: str, visibility: str
+        self, uow: UnitOfWork, principal: Principal, namespace: Row[Any], package: Row[Any], release: Row[Any] | None, visibility: str
     ) -> None:
-        release = releases.find(uow, package.id, version, drafts=True)
         if release is None or release.state != "draft":
             self._packages.set_visibility(uow, principal, namespace, package, visibility)
             return
@@ -328,12 +328,9 @@ class FileService:
             )
         return existing
 
-    def _ensure_release(self, uow: UnitOfWork, principal: Principal, package: Row[Any], version: str, texts: dict[str, str]) -> Row[Any]:
-        row = releases.find(uow, package.id, version, drafts=True)
-        if row is not None:
-            return row
+    def _start_release(self, uow: UnitOfWork, principal: Principal, package: Row[Any], version: str, texts: dict[str, str]) -> Row[Any]:
         moment = now()
-        release_id = releases.insert_release(
+        made = releases.insert_release(
             uow,
             {
                 "package_id": package.id,
@@ -345,9 +342,9 @@ class FileService:
                 **texts,
             },
         )
-        if release_id is None:
+        if made is None:
             raise Unavailable("The release is being created by another upload. Send the file again.", retry_after=1)
-        return releases.by_id(uow, release_id)
+        return made
 
     def _describe(self, uow: UnitOfWork, release: Row[Any], kind: Kind, texts: dict[str, str], *, given: bool) -> Row[Any]:
         # The lock beside a notebook has nothing to say about it that should hide what the notebook says.

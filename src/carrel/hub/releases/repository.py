@@ -107,10 +107,10 @@ def chosen_versions(uow: UnitOfWork, package_id: int) -> list[str]:
     return list(uow.connection.execute(query).scalars())
 
 
-def insert_release(uow: UnitOfWork, values: dict[str, Any]) -> int | None:
-    """Add a release and return the id; None when the version exists."""
-    statement = insert_new(uow.connection.dialect.name, release, "package_id", "version", returning="id")
-    return uow.connection.execute(statement, values).scalar_one_or_none()
+def insert_release(uow: UnitOfWork, values: dict[str, Any]) -> Row[Any] | None:
+    """Add a release and return the columns of its table; None when the version exists."""
+    statement = insert_new(uow.connection.dialect.name, release, "package_id", "version", returning=tuple(release.c.keys()))
+    return uow.connection.execute(statement, values).one_or_none()
 
 
 def update_release(uow: UnitOfWork, release_id: int, values: Mapping[str, Any]) -> None:

@@ -112,7 +112,7 @@ class ReleaseService:
                     self._packages.set_visibility(uow, principal, owner, package, new.visibility)
                 return self._view(uow, principal, view, newest), False
         version = validate_version(new.version) if new.version is not None else self._next_number(uow, package)
-        release_id = repository.insert_release(
+        made = repository.insert_release(
             uow,
             {
                 "package_id": package.id,
@@ -125,6 +125,7 @@ class ReleaseService:
                 "created_by": principal.user_id,
             },
         )
+        release_id = made.id if made is not None else None
         if release_id is None:
             row = repository.find(uow, package.id, version, drafts=True)
             if row is None or row.state != "draft":
@@ -177,10 +178,10 @@ class ReleaseService:
             self._upkeep.notify(uow, owner.id, package.id, kinds, Reason.LABELS)
         return self.get(uow, principal, namespace, name, release.version)
 
-    def delete(self, uow: UnitOfWork, principal: Principal, namespace: str, name: str, version: str) -> None:
+    def delete(self, uow: UnitOfWork, principal: Principal, namespace: str, name: str, version: str, *, keep_package: bool = False) -> None:
         """Remove a release: any with the permission ``admin``, with ``write`` what one started.
 
-        A package without releases goes with its last one.
+        A package without releases goes with its last one unless *keep_package* says that another is to come.
         """
         package = find_package(uow, principal, namespace, name)
         owner = find_namespace(uow, namespace)
@@ -198,7 +199,7 @@ class ReleaseService:
         packages.retire_files(uow, owner.id, files.keys_of(uow, release_id=release.id), now())
         repository.delete_release(uow, release.id)
         record(uow, principal, "release.delete", owner.id, f"{namespace}/{package.name}/{release.version}")
-        if not repository.versions(uow, package.id, drafts=True):
+        if not keep_package and not repository.versions(uow, package.id, drafts=True):
             packages.delete_package(uow, package.id)
         elif release.state == "published":
             self._upkeep.recompute(uow, package.id)
