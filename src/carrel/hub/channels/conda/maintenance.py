@@ -12,13 +12,15 @@ from carrel.core.kinds import Kind
 from carrel.database.unit_of_work import UnitOfWork
 from carrel.formats.conda import index
 from carrel.formats.conda.hotfixes import Hotfixes
-from carrel.hub.channels.conda.repository import ChannelFile, CondaChannelRepository, ShardKey, ShardRow
+from carrel.hub.channels.conda.repository import ChannelFile, CondaChannelRepository, PackageKey, ShardKey, ShardRow, State, Writes
 from carrel.hub.channels.repository import ChannelVersionRepository
 from carrel.hub.packages.changes import PackageChange, Reason
 
 PROTOCOL = "conda"
 # Every version notes a package, so that a reader can tell a quiet version from one whose notes were swept.
 NO_PACKAGE = 0
+# Packages whose shards are read and written together: a change of labels may concern thousands.
+_AT_ONCE = 200
 
 
 class CondaChannelListener:
@@ -62,9 +64,9 @@ def refresh(uow: UnitOfWork, namespace_id: int, packages: dict[int, bool], at: d
     if version is None:
         version = versions.advance(namespace_id)
     repository = CondaChannelRepository(uow.connection)
-    for package_id, rewrite in packages.items():
-        if rewrite:
-            _rewrite(repository, namespace_id, package_id, at)
+    concerned = [package_id for package_id, rewrite in packages.items() if rewrite]
+    for start in range(0, len(concerned), _AT_ONCE):
+        _rewrite(repository, namespace_id, concerned[start : start + _AT_ONCE], at)
     versions.record(namespace_id, version, packages or (NO_PACKAGE,), at)
 
 
@@ -73,37 +75,46 @@ def announce(uow: UnitOfWork, namespace_id: int) -> None:
     refresh(uow, namespace_id, {}, now())
 
 
-def _rewrite(repository: CondaChannelRepository, namespace_id: int, package_id: int, at: datetime) -> None:
-    state = repository.state(namespace_id, package_id)
-    hotfixes = {subdir: repository.hotfixes(namespace_id, subdir, moment) for subdir, moment in state.hotfixes.items()}
-    wanted: dict[ShardKey, list[ChannelFile]] = defaultdict(list)
-    for file in repository.files(package_id):
-        wanted[file.key].append(file)
-    retired: set[str] = set()
-    empty: list[ShardKey] = []
+def _rewrite(repository: CondaChannelRepository, namespace_id: int, package_ids: Sequence[int], at: datetime) -> None:
+    states = repository.states(namespace_id, package_ids)
+    wanted: dict[int, dict[ShardKey, list[ChannelFile]]] = {package_id: defaultdict(list) for package_id in package_ids}
+    for package_id, file in repository.files(package_ids):
+        wanted[package_id][file.key].append(file)
+    writes = Writes()
+    for package_id in package_ids:
+        state = states[package_id]
+        hotfixes = {subdir: repository.hotfixes(namespace_id, subdir, moment) for subdir, moment in state.hotfixes.items()}
+        _note(writes, package_id, state, wanted[package_id], hotfixes)
+    repository.write(writes, at)
+
+
+def _note(
+    writes: Writes, package_id: int, state: State, wanted: Mapping[ShardKey, list[ChannelFile]], hotfixes: Mapping[str, Hotfixes]
+) -> None:
+    """Note what has to be written of a package so that its shards say what its files do."""
     for key in sorted({*wanted, *state.shards}, key=lambda key: (key.label_id, key.subdir)):
+        place = PackageKey(package_id, key)
         present = state.shards.get(key)
         files = wanted.get(key, [])
         records = _records(files, hotfixes.get(key.subdir))
         listed_once = state.removed.get(key, set())
         before = index.listed_names(present.data)[0] if present is not None else set()
-        repository.change_removed(package_id, key, before - records.keys() - listed_once, listed_once & records.keys(), at)
+        writes.removed.extend((place, name) for name in sorted(before - records.keys() - listed_once))
+        writes.taken_back.extend((place, name) for name in sorted(listed_once & records.keys()))
         # Files that are there and not listed (yanked, removed by their owner) were never listed if they came that way.
         removed = (listed_once | before | {file.filename for file in files}) - records.keys()
         if not records and not removed:
-            empty.append(key)
+            writes.deleted.append(place)
+            if present is not None:
+                writes.retired.add(present.sha256)
             continue
         shard = index.shard(records, removed)
         if present is None or present.sha256 != shard.sha256:
             # Not the package's name: that one may have been written by another ecosystem, in capitals.
             name = files[0].attributes["index"]["name"] if files or present is None else present.name
-            row = ShardRow(key, package_id, name, shard.sha256, index.fragments(records, removed))
-            repository.put_shard(row, shard.data, at)
+            writes.shards.append(ShardRow(place, name, shard.sha256, index.fragments(records, removed), shard.data))
             if present is not None:
-                retired.add(present.sha256)
-    repository.delete_shards(package_id, empty)
-    retired |= {state.shards[key].sha256 for key in empty if key in state.shards}
-    repository.retire_content(retired, at)
+                writes.retired.add(present.sha256)
 
 
 def _records(files: Sequence[ChannelFile], hotfixes: Hotfixes | None) -> dict[str, Mapping[str, Any]]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -104,14 +104,45 @@ class ListedPackage:
 
 
 @dataclass(frozen=True, slots=True)
-class ShardRow:
-    """A shard as it is stored."""
+class PackageKey:
+    """A package in a channel: what a shard is stored under."""
 
-    key: ShardKey
     package_id: int
+    shard: ShardKey
+
+
+@dataclass(frozen=True, slots=True)
+class ShardRow:
+    """A shard as it is stored, and its bytes."""
+
+    key: PackageKey
     name: str
     sha256: str
     fragments: Fragments
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Writes:
+    """What has changed, to be written at once.
+
+    Attributes
+    ----------
+    shards : list of ShardRow
+        Written in place of former ones.
+    deleted : list of PackageKey
+        Shards that are no more.
+    removed, taken_back : list of tuple of PackageKey and str
+        Names that an index lists no more, and that it lists again.
+    retired : set of str
+        Contents that no index names any more.
+    """
+
+    shards: list[ShardRow] = field(default_factory=list)
+    deleted: list[PackageKey] = field(default_factory=list)
+    removed: list[tuple[PackageKey, str]] = field(default_factory=list)
+    taken_back: list[tuple[PackageKey, str]] = field(default_factory=list)
+    retired: set[str] = field(default_factory=set)
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +199,7 @@ _PUBLISHED_FILES = (
     .join(companion, (companion.c.file_id == file.c.id) & (companion.c.suffix == ATTESTATIONS), isouter=True)
     .where(file.c.kind == Kind.CONDA.value, release.c.state == "published")
 )
-_FILES = _PUBLISHED_FILES.where(file.c.package_id == bindparam("package_id"))
+_FILES = _PUBLISHED_FILES.where(file.c.package_id.in_(bindparam("package_ids", expanding=True)))
 _FILES_OF_PACKAGES = _PUBLISHED_FILES.where(
     file.c.package_id.in_(bindparam("package_ids", expanding=True)), file_label.c.label_id == bindparam("label_id")
 )
@@ -181,6 +212,7 @@ _SHARD, _REMOVED, _HOTFIX = 1, 2, 3
 _STATE = union_all(
     select(
         literal(_SHARD).label("what"),
+        shard.c.package_id,
         shard.c.label_id,
         shard.c.subdir,
         shard.c.name.label("text"),
@@ -189,18 +221,41 @@ _STATE = union_all(
         _NO_NUMBER.label("at"),
     )
     .join(shard_content, shard_content.c.sha256 == shard.c.sha256)
-    .where(shard.c.package_id == bindparam("package_id")),
+    .where(shard.c.package_id.in_(bindparam("package_ids", expanding=True))),
     select(
-        literal(_REMOVED), removed_record.c.label_id, removed_record.c.subdir, removed_record.c.filename, _NO_TEXT, _NO_BYTES, _NO_NUMBER
-    ).where(removed_record.c.package_id == bindparam("package_id")),
+        literal(_REMOVED),
+        removed_record.c.package_id,
+        removed_record.c.label_id,
+        removed_record.c.subdir,
+        removed_record.c.filename,
+        _NO_TEXT,
+        _NO_BYTES,
+        _NO_NUMBER,
+    ).where(removed_record.c.package_id.in_(bindparam("package_ids", expanding=True))),
     select(
-        literal(_HOTFIX), _NO_NUMBER, hotfix.c.subdir, _NO_TEXT, _NO_TEXT, _NO_BYTES, type_coerce(hotfix.c.updated_at, BigInteger)
+        literal(_HOTFIX),
+        _NO_NUMBER,
+        _NO_NUMBER,
+        hotfix.c.subdir,
+        _NO_TEXT,
+        _NO_TEXT,
+        _NO_BYTES,
+        type_coerce(hotfix.c.updated_at, BigInteger),
     ).where(hotfix.c.namespace_id == bindparam("namespace_id")),
 )
 _INSTRUCTIONS = select(hotfix.c.instructions).where(
     hotfix.c.namespace_id == bindparam("namespace_id"), hotfix.c.subdir == bindparam("subdir")
 )
 _ADD_REMOVED = insert(removed_record)
+_TAKE_BACK = delete(removed_record).where(
+    removed_record.c.label_id == bindparam("label"),
+    removed_record.c.subdir == bindparam("platform"),
+    removed_record.c.package_id == bindparam("package"),
+    removed_record.c.filename == bindparam("name"),
+)
+_DELETE = delete(shard).where(
+    shard.c.label_id == bindparam("label"), shard.c.subdir == bindparam("platform"), shard.c.package_id == bindparam("package")
+)
 _RETIRE = update(shard_content).where(shard_content.c.sha256.in_(bindparam("digests", expanding=True)))
 _LABEL = select(label.c.id, label.c.relations).where(label.c.namespace_id == bindparam("namespace_id"), label.c.name == bindparam("name"))
 _LABEL_ID = select(label.c.id).where(label.c.namespace_id == bindparam("namespace_id"), label.c.name == bindparam("name"))
@@ -236,22 +291,22 @@ class CondaChannelRepository:
 
     # What maintenance reads and writes
 
-    def files(self, package_id: int) -> Iterator[ChannelFile]:
-        """Yield the published conda files of a package, once for each label."""
-        rows = self._connection.execute(_FILES, {"package_id": package_id})
-        for row in rows:
-            yield _channel_file(row)
+    def files(self, package_ids: Collection[int]) -> Iterator[tuple[int, ChannelFile]]:
+        """Yield package id and file of the published conda files of some packages, once for each label."""
+        for row in self._connection.execute(_FILES, {"package_ids": list(package_ids)}):
+            yield row.package_id, _channel_file(row)
 
-    def state(self, namespace_id: int, package_id: int) -> State:
-        """Return what is known of a package before its shards are written again."""
-        found = State({}, {}, {})
-        for row in self._connection.execute(_STATE, {"namespace_id": namespace_id, "package_id": package_id}):
+    def states(self, namespace_id: int, package_ids: Collection[int]) -> dict[int, State]:
+        """Return what is known of some packages before their shards are written again."""
+        hotfixes: dict[str, int] = {}
+        found = {package_id: State({}, {}, hotfixes) for package_id in package_ids}
+        for row in self._connection.execute(_STATE, {"namespace_id": namespace_id, "package_ids": list(package_ids)}):
             if row.what == _SHARD:
-                found.shards[ShardKey(row.label_id, row.subdir)] = PresentShard(row.text, row.sha256, bytes(row.data))
+                found[row.package_id].shards[ShardKey(row.label_id, row.subdir)] = PresentShard(row.text, row.sha256, bytes(row.data))
             elif row.what == _REMOVED:
-                found.removed.setdefault(ShardKey(row.label_id, row.subdir), set()).add(row.text)
+                found[row.package_id].removed.setdefault(ShardKey(row.label_id, row.subdir), set()).add(row.text)
             else:
-                found.hotfixes[row.subdir] = row.at
+                hotfixes[row.subdir] = row.at
         return found
 
     def instructions(self, namespace_id: int, subdir: str) -> dict[str, Any] | None:
@@ -270,61 +325,42 @@ class CondaChannelRepository:
             _known_hotfixes[key] = found
         return found
 
-    def change_removed(self, package_id: int, key: ShardKey, added: Collection[str], taken_back: Collection[str], at: datetime) -> None:
-        """Note which names an index lists no more, and which it lists again."""
-        if added:
+    def write(self, writes: Writes, at: datetime) -> None:
+        """Write what has changed, however many packages it is about, with few statements; contents in one order for everybody."""
+        dialect = self._connection.dialect.name
+        if writes.removed:
+            self._connection.execute(_ADD_REMOVED, [{**_place(key), "filename": name, "removed_at": at} for key, name in writes.removed])
+        if writes.taken_back:
+            self._connection.execute(_TAKE_BACK, [{**_at(key), "name": name} for key, name in writes.taken_back])
+        if writes.shards:
+            rows = sorted(writes.shards, key=lambda row: row.sha256)
+            contents = {row.sha256: row.content for row in rows}
+            # A content that comes back is new again for the sweep.
             self._connection.execute(
-                _ADD_REMOVED,
+                upsert(dialect, shard_content, "created_at"),
+                [{"sha256": sha256, "data": data, "created_at": at} for sha256, data in contents.items()],
+            )
+            owners = dict.fromkeys((row.sha256, row.key.package_id) for row in rows)
+            self._connection.execute(
+                upsert(dialect, shard_owner), [{"sha256": sha256, "package_id": package_id} for sha256, package_id in owners]
+            )
+            self._connection.execute(
+                upsert(dialect, shard, *_REPLACED),
                 [
-                    {"label_id": key.label_id, "subdir": key.subdir, "package_id": package_id, "filename": name, "removed_at": at}
-                    for name in sorted(added)
+                    {**_place(row.key), "name": row.name, "sha256": row.sha256, "updated_at": at, **shard_columns(row.fragments)}
+                    for row in rows
                 ],
             )
-        if taken_back:
-            self._connection.execute(
-                delete(removed_record).where(
-                    removed_record.c.label_id == key.label_id,
-                    removed_record.c.subdir == key.subdir,
-                    removed_record.c.package_id == package_id,
-                    removed_record.c.filename.in_(sorted(taken_back)),
-                )
-            )
+        if writes.deleted:
+            self._connection.execute(_DELETE, [_at(key) for key in writes.deleted])
+        if writes.retired:
+            # From now on they are kept for a while, for those who hold an index that names them.
+            self._connection.execute(_RETIRE, {"digests": sorted(writes.retired), "created_at": at})
 
     def shard_digests(self, package_id: int) -> dict[ShardKey, str]:
         """Return the present shards of a package."""
         rows = self._connection.execute(_DIGESTS, {"package_id": package_id})
         return {ShardKey(row.label_id, row.subdir): row.sha256 for row in rows}
-
-    def put_shard(self, row: ShardRow, content: bytes, at: datetime) -> None:
-        """Write a shard in place of the former one."""
-        dialect = self._connection.dialect.name
-        # A content that comes back is new again for the sweep.
-        self._connection.execute(upsert(dialect, shard_content, "created_at"), {"sha256": row.sha256, "data": content, "created_at": at})
-        self._connection.execute(upsert(dialect, shard_owner), {"sha256": row.sha256, "package_id": row.package_id})
-        self._connection.execute(
-            upsert(dialect, shard, *_REPLACED),
-            {
-                "label_id": row.key.label_id,
-                "subdir": row.key.subdir,
-                "package_id": row.package_id,
-                "name": row.name,
-                "sha256": row.sha256,
-                "updated_at": at,
-                **shard_columns(row.fragments),
-            },
-        )
-
-    def retire_content(self, digests: Collection[str], at: datetime) -> None:
-        """Start the time for which contents that no index names any more are kept."""
-        if digests:
-            self._connection.execute(_RETIRE, {"digests": sorted(digests), "created_at": at})
-
-    def delete_shards(self, package_id: int, keys: Iterable[ShardKey]) -> None:
-        """Remove the shards of a package in the channels *keys*."""
-        for key in keys:
-            self._connection.execute(
-                delete(shard).where(shard.c.label_id == key.label_id, shard.c.subdir == key.subdir, shard.c.package_id == package_id)
-            )
 
     def sweep_content(self, before: datetime) -> int:
         """Remove contents that no shard names and that were last named before *before*; return how many."""
@@ -529,6 +565,15 @@ class CondaChannelRepository:
             select(file.c.package_id).where(file.c.namespace_id == namespace_id, file.c.kind == Kind.CONDA.value).distinct()
         )
         return sorted(rows)
+
+
+def _place(key: PackageKey) -> dict[str, Any]:
+    return {"label_id": key.shard.label_id, "subdir": key.shard.subdir, "package_id": key.package_id}
+
+
+def _at(key: PackageKey) -> dict[str, Any]:
+    # A statement that names a column cannot have a parameter of that name.
+    return {"label": key.shard.label_id, "platform": key.shard.subdir, "package": key.package_id}
 
 
 def shard_columns(fragments: Fragments) -> dict[str, Any]:
