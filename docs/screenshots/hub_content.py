@@ -233,5 +233,18 @@ def _collect(hub: HubProcess, token: str) -> None:
     ):
         session.put(f"{base}/collections/melt-course/items/{item}", json={"note": note}, timeout=30).raise_for_status()
     session.put(f"{base}/labels/stable", json={"locked": True}, timeout=30).raise_for_status()
-    for change in ({"action": "copy", "from": "main", "to": "stable", "packages": ["snowlib"], "version": "2.4.1"},):
-        session.post(f"{base}/label-changes", json=change, timeout=30).raise_for_status()
+    change = {"action": "copy", "from": "main", "to": "stable", "packages": ["snowlib"], "version": "2.4.1"}
+    session.post(f"{base}/label-changes", json=change, timeout=30).raise_for_status()
+    groups = f"{hub.url}/api/v1/organizations/acme/groups"
+    session.post(groups, json={"name": "fieldwork", "permission": "write"}, timeout=30).raise_for_status()
+    for path in ("members/ben", "members/newcomer", "packages/stations"):
+        session.put(f"{groups}/fieldwork/{path}", timeout=30).raise_for_status()
+    notice = {"message": "snowlib 2.3 gets no corrections after June.", "level": "warning"}
+    made = session.post(f"{base}/notices", json=notice, timeout=30)
+    made.raise_for_status()
+    session.post(f"{base}/notices/{made.json()['id']}/publish", timeout=30).raise_for_status()
+    package = f"{hub.url}/api/v1/packages/acme/snowlib"
+    session.put(f"{package}/collaborators/newcomer", json={"permission": "read"}, timeout=30).raise_for_status()
+    session.put(f"{package}/releases/2.3.9/yank", json={"reason": "Reads footprints twice."}, timeout=30).raise_for_status()
+    status = {"status": "deprecated", "status_reason": "Use snowlib."}
+    session.patch(f"{hub.url}/api/v1/packages/acme/firnmodel", json=status, timeout=30).raise_for_status()

@@ -41,6 +41,11 @@ _MEMBER = {
     "tokens": "/-/settings/tokens",
     "collection-editing": "/acme/-/collections/melt-course?edit=1",
     "labels": "/acme/-/labels",
+    "members": "/acme/-/members",
+    "audit": "/acme/-/audit",
+    "namespace-settings": "/acme/-/settings",
+    "package-settings": "/acme/snowlib/-/settings",
+    "new-organization": "/-/organizations/new",
     "activate-code": "/activate",
 }
 

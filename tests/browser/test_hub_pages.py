@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 import requests
+from page_checks import axe_source, serious_faults, sign_in, too_wide
 from publications import publish_notebook
 
 from carrel.client import HubClient
@@ -15,7 +15,6 @@ from carrel.formats.environment import dump_lock
 from carrel.formats.environment.lock import Lock, LockedConda
 from carrel.testing.artifacts import build_conda, build_wheel
 from carrel.testing.hub import PASSWORD, HubProcess
-from carrel.testing.plugin import missing
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, Page
@@ -77,16 +76,6 @@ def filled(hub: HubProcess) -> HubProcess:
     return hub
 
 
-def _sign_in(context: BrowserContext, hub: HubProcess, name: str = "ana") -> None:
-    page = context.new_page()
-    page.goto(f"{hub.url}/-/sign-in")
-    page.fill("#name", name)
-    page.fill("#password", PASSWORD)
-    page.press("#password", "Enter")
-    page.wait_for_url(f"{hub.url}/")
-    page.close()
-
-
 @pytest.fixture
 def context(browser: Browser, filled: HubProcess) -> Iterator[BrowserContext]:
     context = browser.new_context(base_url=filled.url)
@@ -101,40 +90,17 @@ def without_scripts(browser: Browser, filled: HubProcess) -> Iterator[Page]:
     context.close()
 
 
-def _axe() -> str:
-    path = Path(__file__).parents[2] / "labextension" / "node_modules" / "axe-core" / "axe.min.js"
-    if not path.exists():
-        missing("axe-core is not there; run npm ci in labextension")
-    return path.read_text("utf-8")
-
-
-def _serious(page: Page, axe: str) -> list[str]:
-    # Our own policy forbids scripts that others add; the driver's evaluation is not bound by it.
-    page.evaluate(axe)
-    result = page.evaluate("axe.run(document, {iframes: false, resultTypes: ['violations']})")
-    return [
-        f"{item['id']}: {node['target']} {node['failureSummary']}"
-        for item in result["violations"]
-        if item["impact"] in ("serious", "critical")
-        for node in item["nodes"]
-    ]
-
-
-def _too_wide(page: Page) -> int:
-    return int(page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth"))
-
-
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_no_serious_accessibility_fault_and_no_sideways_scrolling(context: BrowserContext, filled: HubProcess, scheme: str) -> None:
-    axe = _axe()
+    axe = axe_source()
     page = context.new_page()
     page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
     faults: dict[str, list[str]] = {}
 
     def check(name: str) -> None:
-        found = _serious(page, axe)
-        if _too_wide(page) > 0:
-            found.append(f"{_too_wide(page)} px too wide")
+        found = serious_faults(page, axe)
+        if too_wide(page) > 0:
+            found.append(f"{too_wide(page)} px too wide")
         if found:
             faults[name] = found
 
@@ -153,7 +119,7 @@ def test_no_serious_accessibility_fault_and_no_sideways_scrolling(context: Brows
         page.goto("about:blank")  # without the sandbox, in which axe could not run either
         page.set_content(document)
         check(f"notebook document {width}")
-    _sign_in(context, filled)
+    sign_in(context, filled)
     for name, address in (_SIGNED_IN | {"namespace as owner": "/lab", "home signed in": "/"}).items():
         look(name, address)
     assert faults == {}

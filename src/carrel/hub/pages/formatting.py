@@ -69,6 +69,11 @@ def day(moment: datetime) -> str:
     return f"{utc.day} {utc:%B %Y}"
 
 
+def minute(moment: datetime) -> str:
+    """Return date and time of *moment* (UTC) as ``2026-03-04 12:30``."""
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M}"
+
+
 def capitalize_first(text: str) -> str:
     """Return *text* with a capital letter at the beginning, the rest as it is."""
     return text[:1].upper() + text[1:]
@@ -102,11 +107,6 @@ def scope_summary(scopes: Iterable[str]) -> str:
     return ", ".join(sorted(given)) or "Nothing"
 
 
-def is_yanked(release: ReleaseView) -> bool:
-    """Whether every file of *release* was yanked."""
-    return bool(release.files) and all(getattr(file, "yanked_at", None) is not None for file in release.files)
-
-
 def yank_reason(release: ReleaseView) -> str:
     """Return why the files of *release* were yanked, empty when nobody said."""
-    return next((reason for file in release.files if (reason := getattr(file, "yanked_reason", ""))), "")
+    return next((reason for file in release.files if (reason := file.yanked_reason)), "")

@@ -170,7 +170,8 @@ class PackagePageHandler(PageHandler):
             source = commands.Source.of_label(
                 self.urls.base, package.namespace, label, with_token=package.visibility in ("private", "organization")
             )
-            kinds = {file.kind for file in release.files if label in file.labels}
+            # Only Python installers take a yanked file, when its exact version is asked for.
+            kinds = {file.kind for file in release.files if label in file.labels and (not file.yanked_at or file.kind == Kind.PYPI)}
             latest = bool(shared["is_latest"])
             install = commands.install(source, package.namespace, package.name, release.version, kinds, is_latest=latest)
         return self.page(

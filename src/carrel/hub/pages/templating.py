@@ -14,7 +14,7 @@ from carrel.hub.pages import details, formatting
 
 STATIC_PREFIX = "/-/static/"
 _FILTERS = (
-    "audience by_weight capitalize_first content_path day details_of files_by_weight is_web_link is_yanked kind_name kind_plural "
+    "audience by_weight capitalize_first content_path day details_of files_by_weight is_web_link kind_name kind_plural minute "
     "rfc3339 scope_summary short_url version yank_reason"
 ).split()
 _STATIC_TYPES = {"css": "text/css; charset=utf-8", "js": "text/javascript; charset=utf-8", "svg": "image/svg+xml"}
