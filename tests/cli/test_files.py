@@ -7,10 +7,16 @@ import json
 from pathlib import Path
 
 import pytest
-from cli_process import Carrel
+from cli_process import Carrel, QuickCarrel
 
 from carrel.testing.artifacts import build_conda, build_notebook, build_wheel
 from carrel.testing.hub import HubProcess
+
+
+@pytest.fixture
+def carrel(quick: QuickCarrel) -> Carrel:
+    """The command in this process; how it starts is the matter of other tests."""
+    return quick
 
 
 @pytest.fixture
@@ -107,7 +113,7 @@ def test_search(carrel: Carrel, ada: str, files: Path, hub: HubProcess) -> None:
     nothing = carrel.ok("search", "nowhere-to-be-found")
     assert (nothing.out, nothing.err) == ("", "Nothing was found.\n")
     # Anonymous people find what is public, by the address of the hub alone.
-    anonymous = Carrel(carrel.home / "..")
+    anonymous = QuickCarrel(carrel.home / "..")
     assert [item["name"] for item in anonymous.json("search", "harbour", "--namespace", ada, "--hub", hub.url)["items"]] == ["harbour"]
 
 
