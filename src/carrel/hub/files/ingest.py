@@ -91,7 +91,9 @@ class IncomingFile:
         self._hasher.update(data)
         self._scanner.feed(data)
 
-    def finish(self, filename: str, kind: str | None, hints: Hints, *, size: int | None, sha256: str | None) -> StoredFile:
+    def finish(
+        self, filename: str, kind: str | None, hints: Hints, *, size: int | None, sha256: str | None, md5: str | None = None
+    ) -> StoredFile:
         """Check the bytes against what was announced, read their metadata, and make them durable.
 
         Raises
@@ -103,7 +105,14 @@ class IncomingFile:
         InvalidFile, MetadataMismatch, TooLarge
         """
         with self._work():
-            return self._finish(filename, kind, hints, size, sha256)
+            digests, writer = self._arrived(filename, size, sha256, md5)
+            with writer.reader() as source:
+                # First: whatever else is wrong with the file, the token's owner has to know.
+                self._leaks.check(self._scanner, source, filename)
+                metadata = read(filename, source, kind, hints)
+            writer.commit(digests.sha256)
+            self._closed = True
+            return StoredFile(metadata, digests, _store_companions(self._blobs, metadata))
 
     def look(self, read: Callable[[BinaryIO], T]) -> T:
         """Return what *read* finds in the bytes, before anything is decided about them.
@@ -114,7 +123,7 @@ class IncomingFile:
             Nothing was sent.
         """
         with self._work():
-            _, writer = self._arrived("", None, None)
+            _, writer = self._arrived("")
             with writer.reader() as source:
                 return read(source)
 
@@ -127,26 +136,16 @@ class IncomingFile:
             Code ``token_in_upload``: a token of this hub is in it.
         """
         with self._work():
-            digests, writer = self._arrived(filename, size, sha256)
-            if md5 is not None and digests.md5 != md5:
-                raise DigestMismatch("The bytes that arrived do not have the announced MD5. Send the file again.", filename=filename)
+            digests, writer = self._arrived(filename, size, sha256, md5)
             with writer.reader() as source:
                 self._leaks.check(self._scanner, source, filename)
             writer.commit(digests.sha256)
             self._closed = True
             return digests
 
-    def _finish(self, filename: str, kind: str | None, hints: Hints, size: int | None, sha256: str | None) -> StoredFile:
-        digests, writer = self._arrived(filename, size, sha256)
-        with writer.reader() as source:
-            # First: whatever else is wrong with the file, the token's owner has to know.
-            self._leaks.check(self._scanner, source, filename)
-            metadata = read(filename, source, kind, hints)
-        writer.commit(digests.sha256)
-        self._closed = True
-        return StoredFile(metadata, digests, _store_companions(self._blobs, metadata))
-
-    def _arrived(self, filename: str, size: int | None, sha256: str | None) -> tuple[Digests, BlobWriter]:
+    def _arrived(
+        self, filename: str, size: int | None = None, sha256: str | None = None, md5: str | None = None
+    ) -> tuple[Digests, BlobWriter]:
         digests = self._hasher.digests()
         if self._aborted:
             raise BadRequest("The upload was broken off. Send the file again.", code="incomplete_upload")
@@ -154,13 +153,14 @@ class IncomingFile:
             raise BadRequest("The body is empty: send the bytes of the file.", code="empty_file")
         if size is not None and digests.size != size:
             raise BadRequest(f"{digests.size} bytes arrived of {size} announced.", code="incomplete_upload")
-        if sha256 is not None and digests.sha256 != sha256:
-            raise DigestMismatch(
-                "The bytes that arrived do not have the announced SHA-256. Send the file again.",
-                filename=filename,
-                expected=sha256,
-                found=digests.sha256,
-            )
+        for name, expected, found in (("SHA-256", sha256, digests.sha256), ("MD5", md5, digests.md5)):
+            if expected is not None and expected != found:
+                raise DigestMismatch(
+                    f"The bytes that arrived do not have the announced {name}. Send the file again.",
+                    filename=filename,
+                    expected=expected,
+                    found=found,
+                )
         return digests, self._writer
 
     def abort(self) -> None:

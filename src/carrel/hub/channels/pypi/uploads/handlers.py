@@ -84,7 +84,8 @@ class LegacyUploadHandler(ReceivingHandler):
                     labels=(label,),
                     sha256=form.fields.get("sha256_digest", "").lower() or None,
                 )
-                stored = incoming.finish(form.filename, request.kind, Hints(), size=None, sha256=request.sha256)
+                md5 = form.fields.get("md5_digest", "").lower() or None
+                stored = incoming.finish(form.filename, request.kind, Hints(), size=None, sha256=request.sha256, md5=md5)
                 signers: tuple[Signer, ...] = ()
                 if text := form.fields.get(provenance.FIELD, "").strip():
                     stored, signers = attested(hub, stored, text)
