@@ -417,3 +417,21 @@ def test_attestations_that_are_refused(hub: HubProcess, attested: Attested) -> N
     unpublished = Attested(hub, attested.token, build_conda("unpublished", noarch="generic"))
     put(hub, attested.token, unpublished.artifact, visibility="public")
     assert unpublished.put(unpublished.attest()).json()["code"] == "untrusted_publisher"
+
+
+def test_a_package_comes_with_its_attestation(hub: HubProcess, attested: Attested) -> None:
+    url = f"{hub.url}/api/v1/upload/alice"
+    for version, options, status in (("2.0", {}, 201), ("3.0", {"repository": "evil/charts"}, 422), ("3.0", {"sha256": "0" * 64}, 422)):
+        artifact = build_conda("attested", version, noarch="generic")
+        new = Attested(hub, attested.token, artifact)
+        files = {
+            "file": (artifact.filename, artifact.data, "application/octet-stream", {"X-File-Name": artifact.filename}),
+            "attestation": (None, json.dumps(new.attest(**options)), "application/json"),
+        }
+        answer = requests.post(url, files=files, headers={"Authorization": f"Bearer {attested.token}"}, timeout=60)
+        assert answer.status_code == status, answer.text
+        present = call(hub, "GET", new.url, attested.token)
+        assert present.status_code == (200 if status == 201 else 404)
+        if status == 201:
+            digest = new.record()["attestations_sha256"]
+            assert len(call(hub, "GET", f"{new.url}.sigs.{digest}", attested.token).json()) == 1

@@ -10,6 +10,7 @@ from tornado.web import stream_request_body
 from carrel.core.digests import is_sha256
 from carrel.core.errors import (
     BadRequest,
+    Conflict,
     FileExists,
     Forbidden,
     InsufficientStorage,
@@ -21,9 +22,12 @@ from carrel.core.errors import (
 )
 from carrel.core.kinds import Kind
 from carrel.core.scopes import Scope
+from carrel.database.unit_of_work import UnitOfWork
 from carrel.formats import Hints
+from carrel.formats.parsing import load_json
 from carrel.hub.anaconda.forms import FORM_BYTES, FileForm
 from carrel.hub.anaconda.handlers import error_document
+from carrel.hub.attestations.service import Prepared
 from carrel.hub.files.ingest import IncomingFile
 from carrel.hub.files.schemas import File
 from carrel.hub.files.service import UploadRequest
@@ -54,12 +58,21 @@ class CondaUploadHandler(ReceivingHandler):
         self.incoming = IncomingFile(self.hub.blobs, self.hub.settings.max_upload_bytes, self.hub.leaks)
         return self.incoming
 
-    def store(self, upload: UploadRequest) -> tuple[FileView, bool]:
+    def store(self, upload: UploadRequest, attestations: Prepared | None = None) -> tuple[FileView, bool]:
         """Enter the received bytes; return the file and whether it is new. Runs in the pool."""
         if self.incoming is None:
             raise BadRequest("The upload was not prepared.")
         stored = self.incoming.finish(upload.filename, upload.kind, Hints(), size=upload.size, sha256=upload.sha256)
-        return self.hub.pool.write_now(lambda uow: self.hub.files.register(uow, self.principal, upload, stored))
+        hub, bases = self.hub, (self.urls.base,)
+
+        def register(uow: UnitOfWork) -> tuple[FileView, bool]:
+            view, made = hub.files.register(uow, self.principal, upload, stored)
+            if attestations is not None and made:
+                place = (upload.namespace, view.package, view.version, view.filename, view.subdir)
+                hub.attestations.put(uow, self.principal, *place, attestations, bases)
+            return view, made
+
+        return hub.pool.write_now(register)
 
     async def receive_whole_body(self) -> Reply | None:
         """Take the rest of a body that is the file, and answer."""
@@ -167,7 +180,10 @@ class PrefixHandler(CondaUploadHandler):
         errors=(*_ERRORS, Unprocessable),
     )
     async def post(self, channel: str, query: PrefixQuery) -> Reply | None:
-        """A form with the part ``file`` (headers ``X-File-Name`` and ``X-File-SHA256``); 409 when it exists, 422 when it is invalid."""
+        """A form with the part ``file`` (headers ``X-File-Name`` and ``X-File-SHA256``) and perhaps ``attestation``, a Sigstore bundle.
+
+        409 when the file exists, 422 when it or the attestation is refused.
+        """
         form = getattr(self, "form", None)
         try:
             rest = await self.rest()
@@ -196,7 +212,17 @@ class PrefixHandler(CondaUploadHandler):
         filename = headers.get("x-file-name") or (form.file.filename if form.file is not None else None) or ""
         sha256 = headers.get("x-file-sha256", "").lower() or None
         _require_sha256(sha256)
-        return self.store(UploadRequest(channel, filename.rpartition("/")[2], kind=Kind.CONDA.value, sha256=sha256))
+        upload = UploadRequest(channel, filename.rpartition("/")[2], kind=Kind.CONDA.value, sha256=sha256)
+        return self.store(upload, self._attestations(form.fields.get("attestation")))
+
+    def _attestations(self, text: str | None) -> Prepared | None:
+        if not text:
+            return None
+        documents = load_json(text.encode(), "The part 'attestation'", any_text=True)
+        try:
+            return self.hub.attestations.prepare(documents if isinstance(documents, list) else [documents])
+        except Conflict as error:  # 409 would mean that the file exists
+            raise Unprocessable(error.detail, code=error.code) from error
 
 
 def _require_sha256(text: str | None) -> None:
