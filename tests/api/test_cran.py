@@ -133,3 +133,39 @@ def test_one_package_in_three_languages(world: World) -> None:
     assert api.upload(namespace, wheel.filename, wheel.data).status_code == 201
     release = api.get(f"packages/{namespace}/poly/releases/1.0").json()
     assert {(file["kind"], file["attributes"]["source"]) for file in release["files"]} == {("r", True), ("pypi", False)}
+
+
+def test_a_collection_is_a_repository(world: World) -> None:
+    api, first, second = world.owner, world.names["owner"], world.organization
+    for namespace, name, version, visibility in (
+        (first, "shown", "1.0", "public"),
+        (first, "shown", "1.5", "public"),
+        (second, "shown", "9.0", "public"),  # the first one of a name counts
+        (second, "other", "1.0", "public"),
+        (second, "kept", "1.0", "private"),
+        (second, "outside", "1.0", "public"),
+    ):
+        made = build_r_package(name, version)
+        assert api.upload(namespace, made.filename, made.data, visibility=visibility).status_code == 201
+    assert api.post(f"namespaces/{first}/collections", {"name": "kit", "visibility": "public"}).status_code == 201
+    for item in (f"{first}/shown", f"{second}/shown", f"{second}/other", f"{second}/kept"):
+        assert api.put(f"namespaces/{first}/collections/kit/items/{item}", json={}).ok
+    root = f"{world.hub.url}/cran/{first}/collection/kit"
+    listed = requests.get(f"{root}/src/contrib/PACKAGES", timeout=30)
+    assert packages(listed) == ["other 1.0", "shown 1.5"]
+    assert requests.get(f"{root}/src/contrib/PACKAGES", headers={"If-None-Match": listed.headers["ETag"]}, timeout=30).status_code == 304
+    assert packages(api.get(f"{root}/src/contrib/PACKAGES")) == ["kept 1.0", "other 1.0", "shown 1.5"]
+    assert packages(requests.get(f"{root}/bin/windows/contrib/4.2/PACKAGES", timeout=30)) == []
+    statuses = {
+        path: requests.get(f"{root}/src/contrib/{path}", timeout=30).status_code
+        for path in (
+            "PACKAGES.rds",
+            "Meta/archive.rds",
+            "other_1.0.tar.gz",
+            "Archive/shown/shown_1.0.tar.gz",
+            "kept_1.0.tar.gz",
+            "outside_1.0.tar.gz",
+        )
+    }
+    assert list(statuses.values()) == [200, 200, 200, 200, 404, 404], statuses
+    assert api.get(f"{root}/src/contrib/kept_1.0.tar.gz").status_code == 200

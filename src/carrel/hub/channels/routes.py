@@ -42,4 +42,4 @@ def _pypi() -> Iterator[Route]:
     yield Route("/pypi/{namespace}/{project}/{version}/json", ProjectApiHandler)
 
 
-ROUTES: tuple[Route, ...] = (*collections.CONDA, *CONDA, *collections.PYPI, *_pypi())
+ROUTES: tuple[Route, ...] = (*collections.CONDA, *CONDA, *collections.PYPI, *_pypi(), *collections.CRAN)

@@ -1,4 +1,4 @@
-"""Collections over the protocols of conda and PyPI.
+"""Collections over the protocols of conda, PyPI and R.
 
 Indexes are made here; files and project pages are those of the namespace that holds them, for this caller.
 """
@@ -20,6 +20,8 @@ from carrel.hub.channels.collections.repository import ListedShard
 from carrel.hub.channels.collections.service import CollectionChannels
 from carrel.hub.channels.conda.assembly import pieces
 from carrel.hub.channels.conda.handlers import JSON, MSGPACK_ZSTD, OCTETS, SHARD_SECONDS, ZSTD, NoticesHandler, PackageHandler
+from carrel.hub.channels.cran.handlers import TYPES, RPackageHandler, subdir_of
+from carrel.hub.channels.cran.indexes import Form as RForm
 from carrel.hub.channels.handlers import ChannelHandler
 from carrel.hub.channels.pypi.handlers import DistributionHandler, MetadataHandler, SimpleHandler, SlashHandler
 from carrel.hub.channels.pypi.negotiation import Form, negotiate
@@ -158,3 +160,27 @@ class CollectionMetadataHandler(_CollectionHandler, MetadataHandler):
         """Return the ``METADATA`` file from the namespace that holds the wheel."""
         holder = await self.holder_of_file(namespace, collection, f"{Kind.PYPI}/{filename}")
         await super().get(namespace=holder, sha256=sha256, filename=filename)
+
+
+class CollectionRIndexHandler(_CollectionHandler):
+    """``PACKAGES`` in its forms and ``Meta/archive.rds`` of a collection."""
+
+    @endpoint(summary="R packages of a collection", scope=Scope.CRAN_DOWNLOAD, anonymous=True, media_type="text/plain")
+    async def get(self, namespace: str, collection: str, name: str, place: str = "", rversion: str = "") -> None:
+        """Of each package the highest version under the label main, or the list of its older ones."""
+        subdir, form = subdir_of(place, rversion), RForm(name)
+        made = await self.hub.pool.read(lambda uow: self.views.r_index(uow, self.principal, namespace, collection, subdir, form))
+        if not self.fresh(made.etag):
+            self.send(made.data, TYPES[form])
+
+
+class CollectionRPackageHandler(_CollectionHandler, RPackageHandler):
+    """An R package of a collection."""
+
+    @endpoint(summary="Download an R package of a collection", scope=Scope.CRAN_DOWNLOAD, anonymous=True, media_type="application/gzip")
+    async def get(
+        self, namespace: str, collection: str, filename: str, place: str = "", rversion: str = "", package: str | None = None
+    ) -> None:
+        """Return the package from the namespace that holds it."""
+        holder = await self.holder_of_file(namespace, collection, f"{Kind.R}/{subdir_of(place, rversion)}/{filename}")
+        await super().get(namespace=holder, filename=filename, place=place, rversion=rversion, package=package)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from carrel.hub.channels.collections.handlers import (
     CollectionDistributionHandler,
     CollectionMetadataHandler,
@@ -9,11 +11,14 @@ from carrel.hub.channels.collections.handlers import (
     CollectionPackageHandler,
     CollectionProjectHandler,
     CollectionRepodataHandler,
+    CollectionRIndexHandler,
     CollectionRootHandler,
+    CollectionRPackageHandler,
     CollectionShardHandler,
     CollectionShardIndexHandler,
     CollectionSlashHandler,
 )
+from carrel.hub.channels.cran.routes import TREES
 from carrel.hub.web.routing import Route
 
 _COLLECTION = "{namespace}/collection/{collection}"
@@ -40,3 +45,15 @@ PYPI: tuple[Route, ...] = (
     Route(f"{_PYPI}/files/{{sha256:[0-9a-f]+}}/{{filename}}.metadata", CollectionMetadataHandler),
     Route(f"{_PYPI}/files/{{sha256:[0-9a-f]+}}/{{filename}}", CollectionDistributionHandler),
 )
+
+
+def _r() -> Iterator[Route]:
+    root = f"/cran/{_COLLECTION}"
+    yield Route(root + "/src/contrib/{name:Meta/archive\\.rds}", CollectionRIndexHandler)
+    yield Route(root + "/src/contrib/Archive/{package}/{filename}", CollectionRPackageHandler)
+    for tree in TREES:
+        yield Route(root + tree + "/{name:PACKAGES(?:|\\.gz|\\.rds)}", CollectionRIndexHandler)
+        yield Route(root + tree + "/{filename}", CollectionRPackageHandler)
+
+
+CRAN: tuple[Route, ...] = tuple(_r())

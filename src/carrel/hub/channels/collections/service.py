@@ -11,7 +11,10 @@ from carrel.hub.accounts.principal import Principal
 from carrel.hub.channels.collections import repository
 from carrel.hub.channels.collections.conda import WholeIndexes
 from carrel.hub.channels.collections.repository import ListedShard
+from carrel.hub.channels.cran.indexes import Form, Index, build
+from carrel.hub.channels.cran.repository import collection_entries
 from carrel.hub.collections.service import find_collection
+from carrel.hub.packages.visibility import listed_packages
 
 
 class CollectionChannels:
@@ -57,6 +60,15 @@ class CollectionChannels:
     def projects(self, uow: UnitOfWork, principal: Principal, namespace: str, collection: str) -> list[str]:
         """Return the normalised names of the Python projects."""
         return repository.projects(uow, principal, find_collection(uow, principal, namespace, collection).id)
+
+    def r_index(self, uow: UnitOfWork, principal: Principal, namespace: str, collection: str, subdir: str, form: Form) -> Index:
+        """Return an index of the R packages for a platform, empty: the sources."""
+        row = find_collection(uow, principal, namespace, collection)
+        labels = principal.limits.labels
+        if labels is not None and repository.LABEL not in labels:
+            return build((), form)
+        seen = listed_packages(principal)
+        return build(collection_entries(uow.connection, row.id, repository.LABEL, subdir, seen), form)
 
     def holder_of_project(self, uow: UnitOfWork, principal: Principal, namespace: str, collection: str, project: str) -> str:
         """Return the namespace that a Python project (normalised name) of the collection belongs to.

@@ -37,7 +37,7 @@ from carrel.hub.web.streaming import ReceivingHandler
 
 _TEXT = "text/plain; charset=utf-8"
 _GZIP = "application/gzip"
-_TYPES = {Form.TEXT: _TEXT, Form.GZIP: _GZIP, Form.RDS: "application/octet-stream", Form.ARCHIVE: "application/octet-stream"}
+TYPES = {Form.TEXT: _TEXT, Form.GZIP: _GZIP, Form.RDS: "application/octet-stream", Form.ARCHIVE: "application/octet-stream"}
 _ERRORS = (NotFound, Forbidden, BadRequest, InvalidFile, MetadataMismatch, FileExists, TooLarge, InsufficientStorage)
 _flights: SingleFlight[Index | None] = SingleFlight()
 
@@ -74,7 +74,7 @@ class CranHandler(ChannelHandler):
         if found is None:
             raise NotFound(f"There is no label {label[:80]!r} here.")
         if not self.fresh(found.etag):
-            self.send(found.data, _TYPES[form])
+            self.send(found.data, TYPES[form])
 
 
 class PackagesHandler(CranHandler):

@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, Connection, Row, Select, and_, select
 from carrel.core.kinds import Kind
 from carrel.formats.cran.index import stanza
 from carrel.hub.channels.audience import Audience
+from carrel.hub.collections.models import collection_item
 from carrel.hub.labels.models import file_label, label
 from carrel.hub.packages.models import blob, file, package, release
 
@@ -60,7 +61,7 @@ class CranChannelRepository:
 
     def entries(self, namespace_id: int, label_name: str, subdir: str, package_ids: Collection[int] | None = None) -> Iterator[Entry]:
         """Yield the files under a label for a platform (empty: sources), oldest first, of all packages or some."""
-        query = _labelled(_COLUMNS, namespace_id, label_name, file.c.subdir == subdir, package.c.status != _QUARANTINED)
+        query = _labelled(_COLUMNS, label_name, package.c.namespace_id == namespace_id, *_offered(subdir))
         if package_ids is not None:
             query = query.where(package.c.id.in_(sorted(package_ids)))
         return map(_entry, self._connection.execute(query.order_by(file.c.id)))
@@ -70,8 +71,23 @@ class CranChannelRepository:
         if audience.sees_all:
             query: Select[Any] = select(label.c.id).where(label.c.namespace_id == namespace_id, label.c.name == label_name)
         else:
-            query = _labelled(select(file.c.id), namespace_id, label_name, audience.condition())
+            query = _labelled(select(file.c.id), label_name, package.c.namespace_id == namespace_id, audience.condition())
         return self._connection.execute(query.limit(1)).first() is not None
+
+
+def collection_entries(connection: Connection, collection_id: int, label_name: str, subdir: str, seen: ColumnElement[bool]) -> list[Entry]:
+    """Return the files of a collection's packages under a label, as far as they are *seen*.
+
+    Of several packages that R calls by one name the first one of the collection counts.
+    """
+    query = (
+        _labelled(_COLUMNS, label_name, collection_item.c.collection_id == collection_id, seen, *_offered(subdir))
+        .join(collection_item, collection_item.c.package_id == package.c.id)
+        .order_by(collection_item.c.position, package.c.id, file.c.id)
+    )
+    found = [_entry(row) for row in connection.execute(query)]
+    holders: dict[str, int] = {}
+    return [entry for entry in found if holders.setdefault(entry.stanza["Package"], entry.package_id) == entry.package_id]
 
 
 _COLUMNS = select(
@@ -87,7 +103,11 @@ _COLUMNS = select(
 )
 
 
-def _labelled(query: Select[Any], namespace_id: int, label_name: str, *conditions: ColumnElement[bool]) -> Select[Any]:
+def _offered(subdir: str) -> tuple[ColumnElement[bool], ...]:
+    return (file.c.subdir == subdir, package.c.status != _QUARANTINED)
+
+
+def _labelled(query: Select[Any], label_name: str, *conditions: ColumnElement[bool]) -> Select[Any]:
     return (
         query.select_from(package)
         .join(file, and_(file.c.package_id == package.c.id, file.c.kind == Kind.R.value))
@@ -95,7 +115,7 @@ def _labelled(query: Select[Any], namespace_id: int, label_name: str, *condition
         .join(blob, blob.c.sha256 == file.c.sha256)
         .join(file_label, file_label.c.file_id == file.c.id)
         .join(label, and_(label.c.id == file_label.c.label_id, label.c.name == label_name))
-        .where(package.c.namespace_id == namespace_id, *conditions)
+        .where(*conditions)
     )
 
 

@@ -14,13 +14,19 @@ from carrel.hub.web.routing import Route
 _PACKAGES = "/PACKAGES{extension:(?:|\\.gz|\\.rds)}"
 
 
+TREES = (
+    "/src/contrib",
+    "/bin/{place:(?:windows|macosx|macosx/[^/]+|linux/[^/]+)}/contrib/{rversion}",
+    "/bin/{place:linux/[^/]+}/{rversion}/src/contrib",
+)
+
+
 def _repository(root: str) -> Iterator[Route]:
     yield Route(root + "/src", SourceUploadHandler)
     yield Route(root + "/bin", BinaryUploadHandler)
     yield Route(root + "/src/contrib/Meta/archive.rds", ArchiveHandler)
     yield Route(root + "/src/contrib/Archive/{package}/{filename}", RPackageHandler)
-    trees = ("/src/contrib", "/bin/{place:(?:windows|macosx|macosx/[^/]+|linux/[^/]+)}/contrib/{rversion}")
-    for tree in (*trees, "/bin/{place:linux/[^/]+}/{rversion}/src/contrib"):
+    for tree in TREES:
         yield Route(root + tree + _PACKAGES, PackagesHandler)
         yield Route(root + tree + "/{filename}", RPackageHandler)
 
