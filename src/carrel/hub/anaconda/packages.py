@@ -107,8 +107,8 @@ class PackageHandler(AnacondaHandler):
 
     @endpoint(summary="Remove a package", scope=Scope.PACKAGE_DELETE, status=201, writes=True, errors=(NotFound, Forbidden))
     def delete(self, uow: UnitOfWork, login: str, package: str) -> Reply:
-        """With all its releases."""
-        self.hub.packages.delete(uow, self.principal, login, package)
+        """With all its releases. One without any may be removed by whoever may upload to it: clients clean up so."""
+        self.hub.anaconda.delete_package(uow, self.principal, login, package)
         return answer({}, 201)
 
     def _shown(self, uow: UnitOfWork, login: str, package: str) -> Reply:

@@ -52,6 +52,6 @@ class ReleaseHandler(AnacondaHandler):
 
     @endpoint(summary="Remove a release", scope=Scope.PACKAGE_DELETE, status=201, writes=True, errors=(NotFound, Forbidden))
     def delete(self, uow: UnitOfWork, login: str, package: str, version: str) -> Reply:
-        """With its files."""
-        self.hub.releases.delete(uow, self.principal, login, package, version)
+        """With its files; the package stays, with whom it is shared with, until it is removed itself."""
+        self.hub.releases.delete(uow, self.principal, login, package, version, keep_package=True)
         return answer({}, 201)

@@ -32,7 +32,14 @@ from carrel.hub.anaconda.packages import PackageHandler, PackagesHandler
 from carrel.hub.anaconda.releases import ReleaseHandler
 from carrel.hub.anaconda.search import SearchHandler
 from carrel.hub.anaconda.upload_handlers import BytesHandler
-from carrel.hub.anaconda.users import LicenseHandler, MeHandler, MyOrganizationsHandler, OrganizationsHandler, UserHandler
+from carrel.hub.anaconda.users import (
+    ForgottenPasswordHandler,
+    LicenseHandler,
+    MeHandler,
+    MyOrganizationsHandler,
+    OrganizationsHandler,
+    UserHandler,
+)
 from carrel.hub.urls import API
 from carrel.hub.web.routing import Route
 
@@ -86,6 +93,7 @@ ROUTES: tuple[Route, ...] = (
     Route(f"{_NOTICES}/{{notice}}/publish", NoticePublishHandler),
     Route(f"{_NOTICES}/{{notice}}/archive", NoticeArchiveHandler),
     Route("/api/{path:(?!v1(?:/|$)).*}", UnknownHandler),
+    Route("/account/forgot_password", ForgottenPasswordHandler),
     Route("/artifactory/{channel}/{subdir}/{filename}", ArtifactoryHandler),
     Route("/artifactory/{channel}/label/{label:.+}/{subdir}/{filename}", ArtifactoryHandler),
 )

@@ -175,6 +175,18 @@ class AnacondaService:
         """Change what a package says of itself."""
         return self._packages.update(uow, principal, namespace, name, dict(texts))
 
+    def delete_package(self, uow: UnitOfWork, principal: Principal, namespace: str, name: str) -> None:
+        """Remove a package; one that nothing was uploaded to needs only the permission to upload."""
+        row = find_package(uow, principal, namespace, name)
+        packages.lock(uow, row.id)
+        if releases.versions(uow, row.id, drafts=True):
+            self._packages.delete(uow, principal, namespace, name)
+            return
+        require_permission(principal, row, Permission.WRITE)
+        packages.delete_package(uow, row.id)
+        record(uow, principal, "package.delete", row.namespace_id, f"{namespace}/{row.name}")
+        self._upkeep.notify(uow, row.namespace_id, row.id, row.kinds, Reason.PACKAGE)
+
     def create_release(
         self, uow: UnitOfWork, principal: Principal, namespace: str, name: str, version: str, texts: dict[str, str]
     ) -> ReleaseView:
@@ -297,7 +309,7 @@ class AnacondaService:
         place = staged.place
         with open_kept(self._blobs, staged.digests.sha256) as source:
             kind = promoted(staged.announced.kind, place.filename, source)
-        return read_kept(self._blobs, staged.digests, place.filename, kind, Hints(place.package, place.version))
+        return read_kept(self._blobs, staged.digests, place.filename, kind, Hints(place.package, place.version, place.subdir))
 
     def commit(self, uow: UnitOfWork, principal: Principal, staged: Staged, stored: StoredFile) -> FileView:
         """Enter the file, and publish the release that was opened for it.

@@ -70,3 +70,13 @@ class OrganizationsHandler(AnacondaHandler):
             if row.kind == "organization" and self.principal.role_in(row.id) is not None
         ]
         return answer([views.account(self.hub.namespaces.get(uow, self.principal, row.name), self.urls) for row in shared])
+
+
+class ForgottenPasswordHandler(AnacondaHandler):
+    """``/account/forgot_password``: where the client sends people whose password was refused."""
+
+    @endpoint(summary="What to do about a forgotten password", anonymous=True, media_type="text/plain")
+    async def get(self) -> Reply:
+        """Passwords are set by the administrator."""
+        text = f"Ask the administrator of {self.hub.settings.name} for a new password.\n"
+        return Reply(text.encode(), headers={"Content-Type": "text/plain; charset=utf-8"})
