@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from service_world import World
 
 from carrel.core.access import Role
 from carrel.core.clock import now
@@ -18,8 +19,7 @@ from carrel.core.scopes import ALL_SCOPES, Scope, expand
 from carrel.database.engine import Database
 from carrel.database.unit_of_work import UnitOfWork
 from carrel.formats import Hints
-from carrel.hub.accounts.principal import ANONYMOUS, Principal, Via
-from carrel.hub.accounts.resolver import load_principal
+from carrel.hub.accounts.principal import ANONYMOUS, Via
 from carrel.hub.app import build_hub
 from carrel.hub.context import Hub
 from carrel.hub.files.ingest import IncomingFile
@@ -36,48 +36,6 @@ from carrel.testing.artifacts import build_notebook, build_wheel
 def hub(database: Database, tmp_path: Path) -> Hub:
     settings = HubSettings(data_dir=tmp_path, device_interval=0, sweep_grace_seconds=0, temp_grace_seconds=0)
     return build_hub(settings, database, open_store(tmp_path / "files", tmp_path / "spool"))
-
-
-class World:
-    """Alice owns acme, Bob is a member, Carol is neither."""
-
-    def __init__(self, hub: Hub) -> None:
-        self.hub = hub
-        with hub.database.write() as uow:
-            for name in ("alice", "bob", "carol"):
-                hub.accounts.create_user(uow, name, None)
-        with hub.database.write() as uow:
-            hub.namespaces.create_organization(uow, self.principal("alice"), "acme", "Acme", "")
-        with hub.database.write() as uow:
-            hub.namespaces.set_member(uow, self.principal("alice"), "acme", "bob", Role.MEMBER)
-
-    def principal(self, name: str, via: Via = Via.SESSION) -> Principal:
-        from carrel.hub.accounts import repository
-
-        if not name:
-            return ANONYMOUS
-        with self.hub.database.read() as uow:
-            row = repository.user_by_name(uow, name)
-            assert row is not None
-            return load_principal(uow, row.id, name, via)
-
-    def write(self, work: Callable[[UnitOfWork], Any]) -> Any:
-        with self.hub.database.write() as uow:
-            return work(uow)
-
-    def read(self, work: Callable[[UnitOfWork], Any]) -> Any:
-        with self.hub.database.read() as uow:
-            return work(uow)
-
-    def upload(self, who: str, namespace: str, filename: str, data: bytes, **options: Any) -> tuple[FileView, bool]:
-        request = UploadRequest(namespace, filename, **options)
-        principal = self.principal(who)
-        self.read(lambda uow: self.hub.files.check_upload(uow, principal, request))
-        incoming = IncomingFile(self.hub.blobs, 10_000_000, self.hub.leaks)
-        incoming.feed(data)
-        stored = incoming.finish(filename, request.kind, Hints(request.package, request.version), size=None, sha256=None)
-        result: tuple[FileView, bool] = self.write(lambda uow: self.hub.files.register(uow, principal, request, stored))
-        return result
 
 
 @pytest.fixture

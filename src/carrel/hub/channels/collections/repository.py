@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, exists, false, select, true
 
+from carrel.core.access import Status
 from carrel.core.kinds import Kind
 from carrel.database.unit_of_work import UnitOfWork
 from carrel.hub.accounts.principal import Principal
@@ -38,6 +39,8 @@ def _held(query: Select[Any], principal: Principal, collection_id: int) -> Selec
         .where(collection_item.c.collection_id == collection_id, listed_packages(principal))
         # A token that is narrowed to other labels finds nothing here.
         .where(true() if labels is None or LABEL in labels else false())
+        # Of quarantined packages no client is offered anything.
+        .where(package.c.status != Status.QUARANTINED.value)
         .order_by(collection_item.c.position, package.c.id)
     )
 
