@@ -192,6 +192,8 @@ def test_looking_at_namespaces_packages_and_files(quick: QuickCarrel, org: str) 
         file = quick.json("show", text)["file"]
         assert (file["subdir"], file["attributes"]["index"]["depends"]) == ("linux-64", ["python >=3.9"])
     assert "python >=3.9" in quick.ok("show", text).out
+    for platform, found in (("linux-64", ["tides"]), ("osx-64", [])):
+        assert [item["name"] for item in quick.json("search", "tides", "-n", org, "--platform", platform)["items"]] == found
     refused = quick("show", f"{org}/tides@1.0/other.conda")
     assert refused.code == 3
     assert "tides-1.0-0.conda" in refused.err
@@ -257,6 +259,7 @@ def test_giving_taking_and_locking_labels(quick: QuickCarrel, org: str) -> None:
         "team/tested": (1, False),
     }
     assert quick.json("label", "unlock", "main", "-n", org)["locked"] is False
+    assert quick.json("label", "relate", "next", "--overrides", "../..", "-n", org)["relations"] == {"overrides": "../.."}
     assert quick.json("label", "remove", "team/tested", "-n", org, "--yes")["count"] == 1
     assert quick.json("label", "remove", "next", f"{org}/tides")["count"] == 1
     shown = quick.json("show", f"{org}/tides@2.0")["release"]["files"][0]
@@ -359,6 +362,9 @@ def test_organizations_and_groups(quick: QuickCarrel, eve: str, org: str, hub: H
     quick.ok("group", "remove", crew, "--yes")
     assert quick.json("group", "list", org)["groups"] == []
     assert quick.json("org", "role", org, friend, "owner")["role"] == "owner"
+    (latest, *_) = quick.json("org", "audit", org)["events"]
+    assert latest["actor"] == eve
+    assert friend in json.dumps(latest)
     quick.ok("org", "remove", org, friend, "--yes")
 
 

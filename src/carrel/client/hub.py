@@ -162,6 +162,7 @@ class HubClient(PublishingMethods, PackageMethods):
         *,
         kinds: Iterable[str] = (),
         namespace: str | None = None,
+        platform: str | None = None,
         limit: int = 20,
         cursor: str | None = None,
         timeout: float = 30.0,
@@ -170,6 +171,8 @@ class HubClient(PublishingMethods, PackageMethods):
         params: list[tuple[str, str]] = [("q", query), ("limit", str(limit)), *(("kind", kind) for kind in kinds)]
         if namespace:
             params.append(("namespace", namespace))
+        if platform:
+            params.append(("platform", platform))
         if cursor:
             params.append(("cursor", cursor))
         return decode(SearchResults, self._http.json("GET", f"{API}/search", params=params, timeout=timeout))

@@ -86,6 +86,11 @@ class Labels(Endpoints):
         """Lock or unlock a label: owners alone change what a locked one shows."""
         return self._send(Label, "PATCH", path("namespaces", namespace, "labels", label), {"locked": locked})
 
+    def relate(self, namespace: str, label: str, base: str | None, overrides: str | None) -> Label:
+        """Say how the conda channel of a label relates to others (CEP 42), as paths from it; without any it stands alone."""
+        relations = given({"base": base, "overrides": overrides})
+        return self._send(Label, "PATCH", path("namespaces", namespace, "labels", label), {"relations": relations})
+
     def delete(self, namespace: str, label: str) -> None:
         """Remove a label from everything."""
         self._do("DELETE", path("namespaces", namespace, "labels", label))

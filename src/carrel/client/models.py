@@ -55,6 +55,9 @@ class Token:
     collection: str | None = None
     created_at: str = ""
     last_used_at: str | None = None
+    rotated_at: str | None = None
+    flagged_at: str | None = None
+    flag_reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)

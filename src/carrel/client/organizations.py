@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from typing import Any
 
 from carrel.client.endpoints import Endpoints, given, path
@@ -16,6 +17,18 @@ class Member:
     name: str
     display_name: str = ""
     role: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AuditEvent:
+    """What somebody did in a namespace."""
+
+    at: str
+    actor: str = ""
+    action: str = ""
+    subject: str = ""
+    token_prefix: str = ""
+    detail: dict[str, Any] = field(default_factory=dict)
 
 
 class Organizations(Endpoints):
@@ -45,3 +58,7 @@ class Organizations(Endpoints):
     def remove_member(self, name: str, user: str) -> None:
         """Remove a member."""
         self._do("DELETE", path("organizations", name, "members", user))
+
+    def audit(self, name: str) -> Iterator[AuditEvent]:
+        """Yield what was done in a namespace, newest first."""
+        return self._pages(AuditEvent, path("namespaces", name, "audit"))

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 
 from carrel.client.references import Reference
 from carrel.core.errors import BadRequest, InvalidName
-from carrel.core.names import is_subdir, validate_namespace, validate_package, validate_version
+from carrel.core.names import validate_namespace, validate_package, validate_version
+
+_DEEPEST = 4  # macosx/big-sur-arm64/4.4/FILE of R
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,7 +16,7 @@ class Target:
     """Something on a hub: a namespace, or within it a package, a release or a file.
 
     ``NAMESPACE/PACKAGE@VERSION/FILE`` and ``NAMESPACE/PACKAGE/VERSION/FILE``, as anaconda-client writes it, are the same; a
-    conda file has its platform before it: ``…/linux-64/FILE``.
+    file for one platform has its name before it: ``…/linux-64/FILE``.
     """
 
     namespace: str
@@ -44,18 +46,19 @@ class Target:
             validate_namespace(parts[0])
             if len(parts) > 1:
                 validate_package(parts[1])
-            if len(parts) > 2:
+            if len(parts) > 2 and parts[2] != "latest":
                 validate_version(parts[2])
         except InvalidName as error:
             raise BadRequest(f"{text[:200]!r} is not understood: {error.detail}") from error
         rest = parts[3:]
-        if len(rest) > 2 or "" in parts or (len(rest) == 2 and not is_subdir(rest[0])):
+        if len(rest) > _DEEPEST or {"", ".", ".."} & set(parts):
             raise BadRequest(
                 f"{text[:200]!r} is not understood: write NAMESPACE, NAMESPACE/PACKAGE, NAMESPACE/PACKAGE@VERSION or "
-                "NAMESPACE/PACKAGE@VERSION/FILE (a conda file as linux-64/FILE)."
+                "NAMESPACE/PACKAGE@VERSION/FILE (a file for one platform as linux-64/FILE)."
             )
         named = [*parts[:3], *[None] * (3 - len(parts[:3]))]
-        return cls(str(named[0]), named[1], named[2], rest[-1] if rest else None, rest[0] if len(rest) == 2 else "")
+        version = None if named[2] == "latest" else named[2]
+        return cls(str(named[0]), named[1], version, rest[-1] if rest else None, "/".join(rest[:-1]))
 
     @property
     def reference(self) -> Reference:

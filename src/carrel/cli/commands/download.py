@@ -89,8 +89,8 @@ def command(
     REF is NAMESPACE/NAME for the latest release that has what is asked for, NAMESPACE/NAME@VERSION, the same with /FILE, or the
     address of the page. FILE names files of the release, patterns such as '*.whl' included; without any, all are downloaded.
 
-    A file appears complete and with the digest that the hub announced, or not at all. conda files go into a folder for their
-    platform, as in a channel.
+    A file appears complete and with the digest that the hub announced, or not at all. Files for one
+    platform go into a folder of its name, as in a conda channel.
     """
     target = invocation.target(reference, "package")
     if target.filename is not None:
@@ -175,12 +175,13 @@ def choose(files: Sequence[File], patterns: Sequence[str], reference: Reference)
 
 
 def places(files: Sequence[File], folder: Path) -> list[tuple[File, Path]]:
-    """Return where each file goes: into *folder*, conda files below the name of their platform."""
-    return [(file, folder / _part(file.subdir) / _part(file.filename) if file.subdir else folder / _part(file.filename)) for file in files]
+    """Return where each file goes: into *folder*, those for one platform below its name."""
+    return [(file, folder.joinpath(*_parts(file.subdir), *_parts(file.filename)[-1:])) for file in files]
 
 
-def _part(name: str) -> str:
-    return Path(name.replace("\\", "/")).name or "_"  # whatever a hub says, nothing is written outside of the folder
+def _parts(name: str) -> list[str]:
+    # Whatever a hub says, nothing is written outside of the folder.
+    return [part for part in name.replace("\\", "/").split("/") if part not in ("", ".", "..") and ":" not in part]
 
 
 def _holds(path: Path, file: File) -> bool:

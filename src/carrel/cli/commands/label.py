@@ -155,6 +155,29 @@ unlock = _locking("unlock", False, "Unlock a label.")
 
 
 @subcommand(
+    {**_LABEL, "relations": "The paths `base` and `overrides`, where there are any."},
+    examples=("carrel label relate dev --overrides ../..",),
+)
+@click.argument("label")
+@namespace_option
+@click.option("--base", metavar="PATH", help="The channel that packages here build on.")
+@click.option("--overrides", metavar="PATH", help="The channel whose packages those here take the place of.")
+def relate(invocation: Invocation, label: str, namespace: str | None, base: str | None, overrides: str | None) -> None:
+    """Say how the conda channel of a label relates to others.
+
+    PATH leads from the label's channel to the other one: ../.. is the namespace without a label (CEP 42). Without options the
+    channel stands alone.
+    """
+    client = invocation.signed_in_client()
+    namespace = invocation.namespace(client, namespace)
+    found = client.labels.relate(namespace, label, base, overrides)
+    relations = {name: value for name, value in found.relations.items() if value}
+    document = {"namespace": namespace, "name": found.name, "locked": found.locked, "files": found.files, "relations": relations}
+    told = ", ".join(f"{name} {value}" for name, value in relations.items()) or "stands alone"
+    invocation.answer(document, f"{label} of {namespace}: {told}")
+
+
+@subcommand(
     {
         "namespace": "Namespace.",
         "changes": "Newest first: objects with `id`, `at`, `actor`, `action`, `summary`, `count` and `undone_at`.",
@@ -202,7 +225,7 @@ def undo(invocation: Invocation, change_id: str | None, namespace: str | None, y
 
 command = noun(
     "label",
-    [list_, show, add, copy, move, remove, rename, lock, unlock, history, undo],
+    [list_, show, add, copy, move, remove, rename, lock, unlock, relate, history, undo],
     "List, give, take, lock and undo labels.\n\n"
     "Labels divide a namespace: 'main' is what its channels show, others have addresses of their own. Each change is one step for all "
     "files, and can be taken back.",

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
+import itertools
+
 import click
 
 from carrel.cli.invocation import Invocation, subcommand
@@ -108,9 +111,25 @@ def remove(invocation: Invocation, name: str, user: str, yes: bool) -> None:
     invocation.answer({"organization": name, "user": user, "role": None}, f"{user} is no member of {name} any more.")
 
 
+@subcommand(
+    {
+        "organization": "The organization.",
+        "events": "Newest first: objects with `at`, `actor`, `action`, `subject`, `token_prefix`, `detail`.",
+    }
+)
+@click.argument("name")
+@click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True, help="At most so many.")
+def audit(invocation: Invocation, name: str, limit: int) -> None:
+    """List what was done in an organization, or in your own namespace, and by whom."""
+    events = list(itertools.islice(invocation.signed_in_client().organizations.audit(name), limit))
+    rows = [[event.at[:19].replace("T", " "), event.actor, event.action, event.subject] for event in events]
+    document = {"organization": name, "events": [dataclasses.asdict(event) for event in events]}
+    invocation.answer(document, columns(rows))
+
+
 command = noun(
     "org",
-    [list_, create, edit, members, add, role, remove],
+    [list_, create, edit, members, add, role, remove, audit],
     "Create organizations and look after their members.",
     {
         "login": "'carrel login'",

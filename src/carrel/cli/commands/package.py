@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -39,6 +40,8 @@ def _answer(invocation: Invocation, package: Package, line: str) -> None:
 @click.option("--license", "license_", metavar="TEXT", help="License.")
 @click.option("--home-page", metavar="ADDRESS", help="Address of its home page.")
 @click.option("--display-name", metavar="TEXT", help="Name for people.")
+@click.option("--tracks", multiple=True, metavar="ADDRESS", help="The project on another index that this one extends (PEP 708).")
+@click.option("--alternate-location", "locations", multiple=True, metavar="ADDRESS", help="The same project on another index (PEP 708).")
 def edit(
     invocation: Invocation,
     reference: str,
@@ -47,6 +50,8 @@ def edit(
     license_: str | None,
     home_page: str | None,
     display_name: str | None,
+    tracks: tuple[str, ...],
+    locations: tuple[str, ...],
 ) -> None:
     """Change what is said of a package.
 
@@ -54,7 +59,8 @@ def edit(
     """
     if description is not None and description.startswith("@"):
         description = Path(description[1:]).read_text("utf-8")
-    changes = {"summary": summary, "description": description, "license": license_, "home_page": home_page, "display_name": display_name}
+    changes: dict[str, Any] = {"summary": summary, "description": description, "license": license_, "home_page": home_page}
+    changes |= {"display_name": display_name, "tracks": list(tracks) or None, "alternate_locations": list(locations) or None}
     if all(value is None for value in changes.values()):
         usage("Say what to change, for example --summary.")
     target = invocation.target(reference, "package")

@@ -20,15 +20,20 @@ _ANSWER = {
 
 @subcommand(_ANSWER)
 @click.argument("query", nargs=-1, required=True)
-@click.option("--kind", "kinds", multiple=True, type=click.Choice([kind.value for kind in Kind]), help="Only this kind; may be repeated.")
-@click.option("--namespace", metavar="NAME", help="Only this user's or organization's.")
+@click.option(
+    "-t", "--kind", "kinds", multiple=True, type=click.Choice([kind.value for kind in Kind]), help="Only this kind; may be repeated."
+)
+@click.option("-n", "--namespace", metavar="NAME", help="Only this user's or organization's.")
+@click.option("-p", "--platform", metavar="PLATFORM", help="Only what has conda files for this platform, such as linux-64, or for all.")
 @click.option("--limit", type=click.IntRange(1, 50), default=20, show_default=True, help="At most so many.")
-def command(invocation: Invocation, query: tuple[str, ...], kinds: tuple[str, ...], namespace: str | None, limit: int) -> None:
+def command(
+    invocation: Invocation, query: tuple[str, ...], kinds: tuple[str, ...], namespace: str | None, platform: str | None, limit: int
+) -> None:
     """Search the hub.
 
     Finds names, summaries, imported modules and the text of notebooks.
     """
-    found = invocation.client().search(" ".join(query), kinds=kinds, namespace=namespace, limit=limit)
+    found = invocation.client().search(" ".join(query), kinds=kinds, namespace=namespace, platform=platform, limit=limit)
     items = []
     for item in found.items:
         entry = dataclasses.asdict(item)

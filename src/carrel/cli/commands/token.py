@@ -30,6 +30,9 @@ _TOKEN = {
     "created_at": "When it was made.",
     "expires_at": "When it ends, or null.",
     "last_used_at": "When it was used last, or null.",
+    "rotated_at": "When a newer one took its place, or null.",
+    "flagged_at": "When it was found in an upload, or null; such a token should be rotated.",
+    "flag_reason": "Where it was found.",
 }
 _SECRET = {**_TOKEN, "token": "The token itself; it is shown this once."}
 
@@ -76,6 +79,9 @@ def list_(invocation: Invocation) -> None:
     """List your tokens."""
     tokens = invocation.signed_in_client().tokens.list()
     head = ["ID", "NAME", "BEGINS", "SCOPES", "LIMITED TO", "EXPIRES", "LAST USED"]
+    for token in tokens:
+        if token.flagged_at:
+            invocation.warn(f"Token {token.id} ({token.name}) was found in an upload: carrel token rotate {token.id}")
     rows = [
         [token.id, token.name, token.prefix, " ".join(token.scopes), _limits(token), (token.expires_at or "never")[:10], _day(token)]
         for token in tokens

@@ -26,7 +26,14 @@ class SearchHandler(ApiHandler):
     def get(self, uow: UnitOfWork, query: SearchQuery) -> SearchResults:
         """Return the best matches: the name itself, names that begin with the text, names that contain it, modules, texts."""
         page = self.hub.search.search(
-            uow, self.principal, query.q, kinds=query.kind, namespace=query.namespace, limit=query.limit, cursor=query.cursor
+            uow,
+            self.principal,
+            query.q,
+            kinds=query.kind,
+            namespace=query.namespace,
+            platform=query.platform,
+            limit=query.limit,
+            cursor=query.cursor,
         )
         return SearchResults(
             items=[

@@ -184,6 +184,17 @@ class SearchRepository:
             given["text"] = text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
         return list(self._connection.scalars(_prefixed(dialect), given))
 
+    def with_platform(self, package_ids: Collection[int], platform: str) -> set[int]:
+        """Return which of the packages have a published conda file for *platform*, or for all platforms."""
+        query = (
+            select(file.c.package_id)
+            .join(release, release.c.id == file.c.release_id)
+            .where(file.c.package_id.in_(package_ids), file.c.kind == "conda", release.c.state == "published")
+            .where(file.c.subdir.in_((platform, "noarch")))
+            .distinct()
+        )
+        return set(self._connection.execute(query).scalars())
+
     def candidates(
         self, principal: Principal, ids: Collection[int], namespace_id: int | None, *, kinds: bool = False
     ) -> Sequence[Row[Any]]:

@@ -16,6 +16,9 @@ class SearchQuery(BaseModel):
     q: Annotated[str, Field(max_length=1000, description="What a person typed; the last word may be unfinished")] = ""
     kind: Annotated[list[Kind], Field(description="Only packages that hold files of these kinds")] = []
     namespace: Annotated[str | None, Field(max_length=64, description="Only packages of this namespace")] = None
+    platform: Annotated[
+        str | None, Field(max_length=32, description="Only packages with conda files for it, such as linux-64, or for all platforms")
+    ] = None
     limit: Annotated[int, Field(ge=1, le=MAX_LIMIT)] = 20
     cursor: Annotated[str | None, Field(max_length=100, description="From the page before")] = None
 

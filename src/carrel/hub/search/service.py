@@ -51,6 +51,7 @@ class SearchService:
         *,
         kinds: Sequence[Kind] = (),
         namespace: str | None = None,
+        platform: str | None = None,
         limit: int = 20,
         cursor: str | None = None,
     ) -> SearchPage:
@@ -80,7 +81,7 @@ class SearchService:
         )
         if not query.any_of and not query.ids:
             return SearchPage((), None, _milliseconds(started))
-        matches = _Collector(repository, principal, namespace_id, kinds, wanted)
+        matches = _Collector(repository, principal, namespace_id, kinds, platform, wanted)
         if not query.words:
             matches.add(repository.index.find(query, Tier.BODY, wanted), 0.0, by_name=False)
             return matches.page(offset, limit, started)
@@ -108,12 +109,19 @@ class _Collector:
     """Gathers matches tier by tier until there are enough."""
 
     def __init__(
-        self, repository: SearchRepository, principal: Principal, namespace_id: int | None, kinds: Sequence[Kind], wanted: int
+        self,
+        repository: SearchRepository,
+        principal: Principal,
+        namespace_id: int | None,
+        kinds: Sequence[Kind],
+        platform: str | None,
+        wanted: int,
     ) -> None:
         self._repository = repository
         self._principal = principal
         self._namespace_id = namespace_id
         self._kinds = {Kind(kind).value for kind in kinds}
+        self._platform = platform
         self._wanted = wanted
         self._seen: set[int] = set()
         self.found: list[tuple[int, float]] = []
@@ -130,6 +138,9 @@ class _Collector:
         rows = self._repository.candidates(self._principal, fresh, self._namespace_id, kinds=bool(self._kinds))
         if self._kinds:
             rows = [row for row in rows if self._kinds & set(row.kinds)]
+        if self._platform is not None and rows:
+            there = self._repository.with_platform([row.id for row in rows], self._platform)
+            rows = [row for row in rows if row.id in there]
         if by_name:
             rows = sorted(rows, key=lambda row: (len(row.name_key), row.name_key, row.namespace_id))
         else:
