@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import IO, Any
 
 import zstandard
+from sqlalchemy import Connection
 
 from carrel.core.clock import to_milliseconds
 from carrel.core.errors import Unavailable
@@ -30,7 +31,8 @@ from carrel.formats.conda import documents, index
 from carrel.formats.conda.hotfixes import Hotfixes, empty_instructions
 from carrel.formats.conda.selection import CurrentSelection
 from carrel.hub.channels.audience import Audience
-from carrel.hub.channels.conda.repository import ChannelFile, CondaChannelRepository, ListedPackage
+from carrel.hub.channels.conda.document_repository import ChannelContents, ListedPackage
+from carrel.hub.channels.conda.repository import ChannelFile, CondaChannelRepository
 
 # Below, a thread is done before a process would have started.
 PROCESS_THRESHOLD_FILES = 3_000
@@ -88,18 +90,17 @@ class WrittenDocument:
 def make(database: Database, folder: Path, request: DocumentRequest) -> WrittenDocument:
     """Write the document of the present moment, here or in a child process."""
     with database.read() as unit:
-        repository = CondaChannelRepository(unit.connection)
-        label_id = repository.label_id(request.namespace_id, request.label)
-        large = label_id is not None and repository.file_count(label_id) > PROCESS_THRESHOLD_FILES
+        label_id = CondaChannelRepository(unit.connection).label_id(request.namespace_id, request.label)
+        large = label_id is not None and ChannelContents(unit.connection).file_count(label_id) > PROCESS_THRESHOLD_FILES
         if not large:
-            return _make(repository, label_id, folder, request)
+            return _make(unit.connection, label_id, folder, request)
     return _make_in_process(database, folder, request)
 
 
-def _make(repository: CondaChannelRepository, label_id: int | None, folder: Path, request: DocumentRequest) -> WrittenDocument:
+def _make(connection: Connection, label_id: int | None, folder: Path, request: DocumentRequest) -> WrittenDocument:
     folder.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
-        source = _Source(repository, label_id, request, folder, stack)
+        source = _Source(connection, label_id, request, _Members(folder, stack))
         return _write(folder, _MAKERS[request.document](source))
 
 
@@ -181,13 +182,12 @@ class _Members:
 class _Source:
     """What documents are made of, for one request."""
 
-    def __init__(
-        self, repository: CondaChannelRepository, label_id: int | None, request: DocumentRequest, folder: Path, stack: ExitStack
-    ) -> None:
-        self.repository = repository
+    def __init__(self, connection: Connection, label_id: int | None, request: DocumentRequest, members: _Members) -> None:
+        self.repository = CondaChannelRepository(connection)
+        self.contents = ChannelContents(connection)
         self.label_id = label_id
         self.request = request
-        self.members = _Members(folder, stack)
+        self.members = members
         self._hotfixes: dict[str, Hotfixes] = {}
 
     def hotfixes(self, subdir: str) -> Hotfixes:
@@ -203,11 +203,11 @@ class _Source:
         if self.label_id is None:
             return
         subdir = self.request.subdir or None
-        listed = self.repository.listed_packages(self.label_id, subdir, self.request.audience)
+        listed = self.contents.listed_packages(self.label_id, subdir, self.request.audience)
         grouped = ((key, list(places)) for key, places in groupby(listed, key=lambda place: (place.name, place.package_id)))
         while batch := list(islice(grouped, _PACKAGES_AT_ONCE)):
             files: dict[int, list[ChannelFile]] = {}
-            for package_id, found in self.repository.labelled_files(self.label_id, subdir, [key[1] for key, _ in batch]):
+            for package_id, found in self.contents.labelled_files(self.label_id, subdir, [key[1] for key, _ in batch]):
                 if not found.yanked:
                     files.setdefault(package_id, []).append(found)
             for (name, package_id), places in batch:
@@ -221,11 +221,11 @@ class _Source:
             label_id = self.label_id
             relations = self.repository.relations(label_id)
             selection = CurrentSelection()
-            for name, older, newer in self.repository.records(label_id, request.subdir, request.audience):
+            for name, older, newer in self.contents.records(label_id, request.subdir, request.audience):
                 selection.add(name, _parsed(older, newer))
 
             def lookup(name: str) -> dict[str, Mapping[str, Any]]:
-                found = self.repository.records(label_id, request.subdir, request.audience, name)
+                found = self.contents.records(label_id, request.subdir, request.audience, name)
                 return {key: record for _, older, newer in found for key, record in _parsed(older, newer).items()}
 
             selection.complete(lookup)
@@ -289,7 +289,7 @@ class _Source:
         if not request.audience.sees_all and self.label_id is not None:
             named = {name for key in ("packages", "packages.conda", "remove", "revoke") for name in instructions[key]}
             twins = {name.removesuffix(".tar.bz2") + ".conda" for name in named if name.endswith(".tar.bz2")}
-            seen = self.repository.visible_names(self.label_id, request.subdir, request.audience, named | twins)
+            seen = self.contents.visible_names(self.label_id, request.subdir, request.audience, named | twins)
             known = {name for name in named if name in seen or name.removesuffix(".tar.bz2") + ".conda" in seen}
             instructions = {
                 **instructions,
@@ -348,8 +348,8 @@ def main() -> None:
     audience = Audience.from_json(given["request"].pop("audience"))
     request = DocumentRequest(**{**given["request"], "document": Document(given["request"]["document"]), "audience": audience})
     with database.read() as unit:
-        repository = CondaChannelRepository(unit.connection)
-        result = _make(repository, repository.label_id(request.namespace_id, request.label), Path(given["folder"]), request)
+        label_id = CondaChannelRepository(unit.connection).label_id(request.namespace_id, request.label)
+        result = _make(unit.connection, label_id, Path(given["folder"]), request)
     database.dispose()
     sys.stdout.write(json.dumps(asdict(result)))
 

@@ -94,16 +94,6 @@ class State:
 
 
 @dataclass(frozen=True, slots=True)
-class ListedPackage:
-    """A package in one subdir of a channel, with the JSON members of what was removed there."""
-
-    package_id: int
-    name: str
-    subdir: str
-    removed: bytes
-
-
-@dataclass(frozen=True, slots=True)
 class PackageKey:
     """A package in a channel: what a shard is stored under."""
 
@@ -178,7 +168,7 @@ class Listed:
     visibility: str
 
 
-_PUBLISHED_FILES = (
+PUBLISHED_FILES = (
     select(
         file.c.package_id,
         file_label.c.label_id,
@@ -199,10 +189,7 @@ _PUBLISHED_FILES = (
     .join(companion, (companion.c.file_id == file.c.id) & (companion.c.suffix == ATTESTATIONS), isouter=True)
     .where(file.c.kind == Kind.CONDA.value, release.c.state == "published")
 )
-_FILES = _PUBLISHED_FILES.where(file.c.package_id.in_(bindparam("package_ids", expanding=True)))
-_FILES_OF_PACKAGES = _PUBLISHED_FILES.where(
-    file.c.package_id.in_(bindparam("package_ids", expanding=True)), file_label.c.label_id == bindparam("label_id")
-)
+_FILES = PUBLISHED_FILES.where(file.c.package_id.in_(bindparam("package_ids", expanding=True)))
 _DIGESTS = select(shard.c.label_id, shard.c.subdir, shard.c.sha256).where(shard.c.package_id == bindparam("package_id"))
 _NO_TEXT = cast(null(), String)
 _NO_BYTES = cast(null(), LargeBinary)
@@ -294,7 +281,7 @@ class CondaChannelRepository:
     def files(self, package_ids: Collection[int]) -> Iterator[tuple[int, ChannelFile]]:
         """Yield package id and file of the published conda files of some packages, once for each label."""
         for row in self._connection.execute(_FILES, {"package_ids": list(package_ids)}):
-            yield row.package_id, _channel_file(row)
+            yield row.package_id, channel_file(row)
 
     def states(self, namespace_id: int, package_ids: Collection[int]) -> dict[int, State]:
         """Return what is known of some packages before their shards are written again."""
@@ -489,68 +476,10 @@ class CondaChannelRepository:
         ).one()
         return {section: (int(row[2 * number]), int(row[2 * number + 1])) for number, section in enumerate(COLUMNS)}
 
-    # What documents beside repodata are made of
-
-    def listed_packages(self, label_id: int, subdir: str | None, audience: Audience) -> Iterator[ListedPackage]:
-        """Yield the packages of a channel, or of all its subdirs, in the order of their names."""
-        query = (
-            select(shard.c.package_id, shard.c.name, shard.c.subdir, shard.c.json_removed)
-            .join(package, package.c.id == shard.c.package_id)
-            .where(shard.c.label_id == label_id, audience.condition())
-            .order_by(shard.c.name, shard.c.subdir)
-        )
-        if subdir is not None:
-            query = query.where(shard.c.subdir == subdir)
-        for row in self._connection.execution_options(yield_per=500).execute(query):
-            yield ListedPackage(row.package_id, row.name, row.subdir, bytes(row.json_removed or b""))
-
-    def labelled_files(self, label_id: int, subdir: str | None, package_ids: Collection[int]) -> Iterator[tuple[int, ChannelFile]]:
-        """Yield package id and file of what some packages have under a label."""
-        query = _FILES_OF_PACKAGES if subdir is None else _FILES_OF_PACKAGES.where(file.c.subdir == subdir)
-        for row in self._connection.execute(query, {"label_id": label_id, "package_ids": list(package_ids)}):
-            yield row.package_id, _channel_file(row)
-
-    def records(self, label_id: int, subdir: str, audience: Audience, name: str | None = None) -> Iterator[tuple[str, bytes, bytes]]:
-        """Yield name, ``.tar.bz2`` members and ``.conda`` members of the packages of a channel, or of one package, by name."""
-        query = (
-            select(shard.c.name, shard.c.json_tar_bz2, shard.c.json_conda)
-            .join(package, package.c.id == shard.c.package_id)
-            .where(shard.c.label_id == label_id, shard.c.subdir == subdir, audience.condition())
-            .order_by(shard.c.name)
-        )
-        if name is not None:
-            query = query.where(shard.c.name == name)
-        for row in self._connection.execution_options(yield_per=500).execute(query):
-            yield row.name, bytes(row.json_tar_bz2), bytes(row.json_conda)
-
-    def visible_names(self, label_id: int, subdir: str, audience: Audience, filenames: Collection[str]) -> set[str]:
-        """Return those of *filenames* that the packages of a channel have, listed or not."""
-        found: set[str] = set()
-        for batch in _name_batches(sorted(filenames)):
-            rows = self._connection.scalars(
-                select(file.c.filename)
-                .join(package, package.c.id == file.c.package_id)
-                .join(label, label.c.namespace_id == file.c.namespace_id)
-                .join(file_label, (file_label.c.file_id == file.c.id) & (file_label.c.label_id == label.c.id))
-                .join(release, release.c.id == file.c.release_id)
-                .where(
-                    label.c.id == label_id,
-                    file.c.unique_key.in_([f"{Kind.CONDA}/{subdir}/{name}" for name in batch]),
-                    release.c.state == "published",
-                    audience.condition(),
-                )
-            )
-            found.update(rows)
-        return found
-
-    def file_count(self, label_id: int) -> int:
-        """Return how many files a label has."""
-        return self._connection.scalar(select(func.count()).select_from(file_label).where(file_label.c.label_id == label_id)) or 0
-
     def packages_with(self, namespace_id: int, subdir: str, filenames: Collection[str]) -> set[int]:
         """Return the packages that hold any of *filenames*."""
         found: set[int] = set()
-        for batch in _name_batches(sorted(filenames)):
+        for batch in name_batches(sorted(filenames)):
             keys = [f"{Kind.CONDA}/{subdir}/{name}" for name in batch]
             found.update(
                 self._connection.scalars(
@@ -597,7 +526,8 @@ def _entry(row: Any) -> Entry:
     return Entry(row.package_id, row.name, bytes.fromhex(row.sha256), row.visibility, row.updated_at, _revision(row.revision))
 
 
-def _channel_file(row: Any) -> ChannelFile:
+def channel_file(row: Any) -> ChannelFile:
+    """Return the file of a row of :data:`PUBLISHED_FILES`."""
     return ChannelFile(
         ShardKey(row.label_id, row.subdir),
         row.filename,
@@ -611,7 +541,8 @@ def _channel_file(row: Any) -> ChannelFile:
     )
 
 
-def _name_batches(names: Sequence[str]) -> Iterator[Sequence[str]]:
+def name_batches(names: Sequence[str]) -> Iterator[Sequence[str]]:
+    """Yield *names* in as many pieces as statements take."""
     for start in range(0, len(names), _BATCH):
         yield names[start : start + _BATCH]
 
