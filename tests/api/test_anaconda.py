@@ -196,6 +196,20 @@ def test_downloads(world: World, name: str) -> None:
     assert client.call("GET", path).status_code == 404
 
 
+def test_listing(world: World, name: str) -> None:
+    client, artifact = Client(world), build_conda(name)
+    client.prepare(name, public=False)
+    assert client.upload(name, f"linux-64/{artifact.filename}", artifact.data).status_code == 200
+
+    def listed(who: Client, after: str) -> bool:
+        return name in {item["name"] for item in who.call("GET", f"package_listing?modified_after={after}").json()}
+
+    assert (listed(client, ""), listed(client, "2020-01-01"), listed(client, "2999-01-01T00:00:00Z")) == (True, True, False)
+    assert not listed(Client(world, "anonymous"), "")
+    assert client.call("GET", "package_listing?modified_after=never").status_code == 400
+    assert client.call("GET", "license").json() == []
+
+
 def test_narrow_tokens_upload_what_they_are_for(world: World, name: str) -> None:
     owner, artifact = world.people["owner"], build_conda(name)
     client = Client(world)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import parse_qs
 
 from pydantic import BaseModel, Field
 
@@ -19,6 +21,7 @@ from carrel.hub.packages.views import PackageView, ReleaseView
 from carrel.hub.web.endpoint import Reply, endpoint
 
 _PAGE = 500
+_LISTED = 10_000
 
 
 class PackagesQuery(BaseModel):
@@ -75,6 +78,18 @@ class PackagesHandler(AnacondaHandler):
                 return
 
 
+class ListingHandler(AnacondaHandler):
+    """``/package_listing``."""
+
+    @endpoint(summary="List packages of all namespaces", scope=Scope.PACKAGE_READ, anonymous=True, errors=(BadRequest,))
+    def get(self, uow: UnitOfWork) -> Reply:
+        """At most ten thousand, those changed last first; ``modified_after`` stands in a form, as clients send it, or in the query."""
+        given = parse_qs(self.request.body.decode(errors="replace")).get("modified_after") or self.get_query_arguments("modified_after")
+        found = repository.changed_since(uow, self.principal, _moment(given[0] if given else ""), _LISTED)
+        subdirs = repository.subdirs_of(uow, [view.id for view in found])
+        return answer([views.package(view, subdirs.get(view.id, []), self.urls) for view in found])
+
+
 class PackageHandler(AnacondaHandler):
     """``/package/{login}/{package}``."""
 
@@ -123,3 +138,13 @@ class PackageHandler(AnacondaHandler):
             cursor = page.next_cursor
             if cursor is None:
                 return
+
+
+def _moment(text: str) -> datetime | None:
+    if not text:
+        return None
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise BadRequest("modified_after is no date.", code="invalid_date", field="modified_after") from error
+    return found if found.tzinfo is not None else found.replace(tzinfo=UTC)

@@ -9,9 +9,13 @@ from typing import Any
 from sqlalchemy import Row, delete, insert, select, update
 
 from carrel.database.unit_of_work import UnitOfWork
+from carrel.hub.accounts.principal import Principal
 from carrel.hub.anaconda.models import staged_upload
 from carrel.hub.namespaces.models import namespace
-from carrel.hub.packages.models import file, release
+from carrel.hub.packages.models import file, package, release
+from carrel.hub.packages.repository import to_view
+from carrel.hub.packages.views import PackageView
+from carrel.hub.packages.visibility import listed_packages
 
 
 def insert_staged(uow: UnitOfWork, values: dict[str, Any]) -> None:
@@ -43,6 +47,20 @@ def delete_staged(uow: UnitOfWork, upload_id: str) -> bool:
 def delete_expired(uow: UnitOfWork, moment: datetime) -> None:
     """Forget uploads that were never finished."""
     uow.connection.execute(delete(staged_upload).where(staged_upload.c.expires_at <= moment))
+
+
+def changed_since(uow: UnitOfWork, principal: Principal, moment: datetime | None, limit: int) -> list[PackageView]:
+    """Return packages of all namespaces that *principal* sees in lists and that changed after *moment*, the latest change first."""
+    query = (
+        select(package, namespace.c.name.label("namespace"))
+        .join(namespace, namespace.c.id == package.c.namespace_id)
+        .where(listed_packages(principal))
+        .order_by(package.c.updated_at.desc(), package.c.id)
+        .limit(limit)
+    )
+    if moment is not None:
+        query = query.where(package.c.updated_at > moment)
+    return [to_view(row) for row in uow.connection.execute(query)]
 
 
 def subdirs_of(uow: UnitOfWork, package_ids: Collection[int]) -> dict[int, list[str]]:

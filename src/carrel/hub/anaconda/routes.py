@@ -28,7 +28,7 @@ from carrel.hub.anaconda.groups import (
 )
 from carrel.hub.anaconda.handlers import RootHandler, UnknownHandler
 from carrel.hub.anaconda.notices import NoticeArchiveHandler, NoticeHandler, NoticePublishHandler, NoticesHandler
-from carrel.hub.anaconda.packages import PackageHandler, PackagesHandler
+from carrel.hub.anaconda.packages import ListingHandler, PackageHandler, PackagesHandler
 from carrel.hub.anaconda.releases import ReleaseHandler
 from carrel.hub.anaconda.search import SearchHandler
 from carrel.hub.anaconda.upload_handlers import BytesHandler
@@ -63,6 +63,7 @@ ROUTES: tuple[Route, ...] = (
     Route("/api/users/{login}/orgs", OrganizationsHandler),
     Route("/api/packages", PackagesHandler),
     Route("/api/packages/{login}", PackagesHandler),
+    Route("/api/package_listing", ListingHandler),
     Route("/api/package/{login}/{package}", PackageHandler),
     Route(_RELEASE, ReleaseHandler),
     Route("/api/dist/{login}/{package}/{version}/-/{id}", FileByIdHandler),
