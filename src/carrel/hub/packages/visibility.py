@@ -76,11 +76,12 @@ def _within(limits: Limits) -> list[ColumnElement[bool]]:
     if limits.packages is not None:
         conditions.append(package.c.name_key.in_(sorted(limits.packages)))
     if limits.collection is not None:
-        conditions.append(
-            exists().where(collection_item.c.package_id == package.c.id, collection_item.c.collection_id == limits.collection)
+        # Of its own, as below: the statement around it may read items or files, too.
+        held = select(collection_item.c.package_id).where(
+            collection_item.c.package_id == package.c.id, collection_item.c.collection_id == limits.collection
         )
+        conditions.append(exists(held.correlate(package)))
     if limits.labels is not None:
-        # Under another name: the statement around it may read files, too.
         inside = file.alias("inside")
         under = (
             select(inside.c.id)

@@ -88,7 +88,7 @@ class NamespacePageHandler(PageHandler):
             cursor=cursor or None,
         )
         parameters = [(name, value) for name, value in (("kind", kind.value if kind else ""), ("label", label)) if value]
-        organization = view.kind == "organization"
+        shows_members = view.kind == "organization" and view.role is not None and not self.principal.limits
         return self.page(
             uow,
             "namespace.html",
@@ -102,7 +102,7 @@ class NamespacePageHandler(PageHandler):
             cursor=cursor,
             next_page=f"/{view.name}?{urlencode([*parameters, ('cursor', page.next_cursor)])}" if page.next_cursor else None,
             labels=[each for each in self.hub.labels.list(uow, self.principal, namespace) if each.name != NOLABEL],
-            members=self.hub.namespaces.members(uow, self.principal, namespace) if organization and view.role else None,
+            members=self.hub.namespaces.members(uow, self.principal, namespace) if shows_members else None,
             use_commands=commands.use_namespace(self.urls.base, view.name),
             publish_commands=commands.publish_to(self.urls.base, view.name),
         )
