@@ -313,7 +313,8 @@ class LabelChangeService:
 
     def _label(self, uow: UnitOfWork, principal: Principal, owner: Row[Any], name: str) -> Row[Any]:
         """Return a label that the caller may know of."""
-        self._labels.get(uow, principal, owner.name, name)
+        if principal.role_in(owner.id) is None or principal.limits:
+            self._labels.get(uow, principal, owner.name, name)
         row = repository.by_name(uow, owner.id, name)
         if row is None:
             raise NotFound(f"There is no label {name[:128]!r} in {owner.name!r}.")
