@@ -18,6 +18,7 @@ from carrel.core.clock import now
 from carrel.core.digests import Digests, digest
 from carrel.core.errors import Conflict, InvalidFile, NotFound, Unavailable
 from carrel.core.kinds import Kind
+from carrel.core.names import canonical_package
 from carrel.database.unit_of_work import UnitOfWork
 from carrel.hub.accounts.principal import Principal
 from carrel.hub.attestations import repository
@@ -234,7 +235,8 @@ class AttestationService:
                 )
         for publisher in publishers.of_issuer(uow, statement.issuer):
             wanted = {name: value for name, value in publisher.claims.items() if name in statement.claims or name not in OPTIONAL}
-            concerned = publisher.namespace_id == row.namespace_id and publisher.package in (None, package.name, package.name_key)
+            named = publisher.package is None or canonical_package(publisher.package) == package.canonical_name
+            concerned = publisher.namespace_id == row.namespace_id and named
             if concerned and matches(wanted, statement.claims):
                 return
         who = statement.claims.get("job_workflow_ref") or statement.claims.get("sub", "")
