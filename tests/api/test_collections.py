@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from api_world import VISIBILITIES, World, problem
+from api_world import VISIBILITIES, Api, World, problem
 
 
 @pytest.fixture(scope="module")
@@ -102,3 +102,24 @@ def test_what_is_refused(filled: World) -> None:
     assert hidden.status_code == 404
     again = owner.put(_path(filled, "all", "items", filled.organization, "data-public"), json={"note": "Again"})
     assert (again.status_code, again.json()["note"]) == (200, "Again")
+
+
+def test_a_token_narrowed_to_a_collection_reads_its_items_and_nothing_else(filled: World) -> None:
+    base = f"{filled.owner.base}/conda"
+    made = filled.owner.post("tokens", {"name": "course", "scopes": ["package:read"], "collection": f"{filled.organization}/all"})
+    assert made.status_code == 201, made.text
+    narrowed = Api(filled.owner.base, made.json()["token"])
+    assert narrowed.get(f"packages/{filled.organization}/data-private").status_code == 200
+    assert narrowed.get(_path(filled, "all")).json()["count"] == len(VISIBILITIES) + 1
+    assert narrowed.get(f"{base}/{filled.organization}/collection/all/noarch/repodata.json").status_code == 200
+    filled.owner.upload(filled.organization, "c.csv", b"a\n1\n", package="outside", version="1", visibility="public")
+    filled.owner.post(_path(filled), {"name": "other", "visibility": "public"})
+    assert narrowed.get(f"packages/{filled.organization}/outside").status_code == 404
+    assert narrowed.get(_path(filled, "other")).status_code == 404
+    assert [item["name"] for item in narrowed.get(_path(filled)).json()["items"]] == ["all"]
+    assert narrowed.put(_path(filled, "all", "items", filled.organization, "outside"), json={}).status_code in (403, 404)
+    # What is put in is seen at once, and the token ends with the collection.
+    filled.owner.put(_path(filled, "all", "items", filled.organization, "outside"), json={})
+    assert narrowed.get(f"packages/{filled.organization}/outside").status_code == 200
+    filled.owner.delete(_path(filled, "all"))
+    assert narrowed.get(f"packages/{filled.organization}/outside").status_code == 401

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
+from markupsafe import Markup
+
 from carrel.core.access import Role, Visibility
 from carrel.core.errors import NotFound, Unprocessable
 from carrel.core.names import slugify
 from carrel.core.scopes import Scope
 from carrel.database.unit_of_work import UnitOfWork
 from carrel.hub.collections.service import CollectionView
+from carrel.hub.notebooks.markdown import render_description
 from carrel.hub.pages import commands
 from carrel.hub.pages.base import Form
 from carrel.hub.pages.managing import ManagePageHandler, visibilities_of
@@ -134,6 +137,7 @@ class CollectionPageHandler(ManagePageHandler):
             "collection.html",
             form=form,
             collection=collection,
+            description=Markup(render_description(collection.description)) if collection.description else "",  # noqa: S704 - sanitized
             address=_address(collection),
             editing=view.role is not None and (form.name != "" or self.get_query_argument("edit", "") == "1"),
             may_remove=view.role is Role.OWNER,

@@ -23,7 +23,7 @@ from carrel.hub.pages import commands
 from carrel.hub.pages.base import PageHandler
 from carrel.hub.pages.details import Details, details_of
 from carrel.hub.pages.formatting import PRECEDENCE
-from carrel.hub.pages.views import NotebookView, ReproduceView, environment_view, table_view
+from carrel.hub.pages.views import NotebookView, ReproduceView, data_view, environment_view
 from carrel.hub.web.endpoint import Reply, endpoint
 
 _LOCKS_FIRST = ("conda-lock", "pylock", "pixi-lock", "explicit", "environment.yml", "requirements")
@@ -72,9 +72,9 @@ class PackagePageHandler(PageHandler):
         if release is not None and kind is Kind.ENVIRONMENT:
             return self._environment(uow, release, shared)
         if release is not None and kind is Kind.FILE:
-            tables = [table for file in release.files if (table := table_view(file.filename, file.attributes))]
+            previews = [data for file in release.files if (data := data_view(file.filename, file.attributes))]
             fetch = commands.download(view.namespace, view.name, release.version)
-            return self.page(uow, "data_file.html", install=fetch, previews=tables[:3], **shared)
+            return self.page(uow, "data_file.html", install=fetch, previews=previews[:3], **shared)
         return self._package(uow, view, release, shared)
 
     def _release(

@@ -44,12 +44,20 @@ class EnvironmentView:
 
 
 @dataclass(frozen=True, slots=True)
-class TableView:
-    """The first rows of a data file."""
+class DataView:
+    """What is shown of a data file: its first rows, only its columns where rows are not read, or its first lines.
+
+    Attributes
+    ----------
+    row_count : int or None
+        How many rows there are, where the file says so.
+    """
 
     filename: str
     columns: Sequence[Mapping[str, Any]]
     rows: Sequence[Sequence[Any]]
+    lines: Sequence[str]
+    row_count: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,11 +111,12 @@ def environment_view(filename: str, attributes: Mapping[str, Any]) -> Environmen
     )
 
 
-def table_view(filename: str, attributes: Mapping[str, Any]) -> TableView | None:
-    """Return the first rows of a data file, None if it is no table."""
-    if not attributes.get("columns") or not attributes.get("rows"):
+def data_view(filename: str, attributes: Mapping[str, Any]) -> DataView | None:
+    """Return what can be shown of a data file (see ``carrel.formats.datafile.metadata``), None if nothing."""
+    columns, lines = attributes.get("columns") or (), attributes.get("lines") or ()
+    if not columns and not lines:
         return None
-    return TableView(filename, attributes["columns"], attributes["rows"])
+    return DataView(filename, columns, attributes.get("rows") or (), lines, attributes.get("row_count"))
 
 
 def source_name(url: str) -> str:
