@@ -103,6 +103,12 @@ def test_uv_publishes_with_the_identity_of_its_job(trusting: HubProcess, issuer:
     assert artifact.filename in page
     (publisher,) = api(trusting, token, "GET", "namespaces/alice/publishers").json()["items"]
     assert publisher["last_used_at"]
+    trail = api(trusting, token, "GET", "namespaces/alice/audit").json()["items"]
+    minted = next(item for item in trail if item["action"] == "publisher.mint")
+    assert minted["actor"] == "alice"
+    assert minted["detail"]["claims"]["workflow_ref"] == CLAIMS["workflow_ref"]
+    uploaded = next(item for item in trail if item["action"] == "file.upload")
+    assert uploaded["token_prefix"] == minted["token_prefix"]
 
 
 def test_twine_exchanges_the_identity_of_its_job(trusting: HubProcess, issuer: Issuer, token: str, tmp_path: Path) -> None:
@@ -302,7 +308,8 @@ def test_registration_is_for_owners(trusting: HubProcess, issuer: Issuer, token:
     second = trusting.create_user(f"second-{mark}")
     put = api(trusting, owner, "PUT", f"organizations/{organization}/members/second-{mark}", json={"role": "owner"})
     assert put.ok, put.text
-    assert api(trusting, second, "DELETE", f"organizations/{organization}/members/owner-{mark}").ok
+    demoted = api(trusting, second, "PUT", f"organizations/{organization}/members/owner-{mark}", json={"role": "member"})
+    assert demoted.ok, demoted.text
     assert refusal(mint(trusting, issuer.token(**identity)))[0] == "invalid-publisher"
     path = f"namespaces/{organization}/publishers/{made.json()['id']}"
     assert api(trusting, member, "DELETE", path).status_code == 403
