@@ -7,7 +7,8 @@ it be known:
 tables                  ``columns`` (list of ``{"name", "type"}``, at most 100) and ``rows`` (at most 20 lists of
 (CSV, TSV, JSON array   values in the order of the columns: text from CSV and TSV, JSON values else); of CSV and TSV
 of objects, JSON lines) ``delimiter``; of a JSON array ``json`` = ``"array"`` and ``length``
-Parquet                 ``columns``, ``row_count``, ``row_groups``; no ``rows`` (see :mod:`.parquet`)
+Parquet                 ``columns``, ``row_count``, ``row_groups``; ``rows`` as far as they can be read, with ``"…"`` for
+                        values that cannot be shown
 JSON object             ``json`` = ``"object"`` and ``keys`` (at most 100)
 text                    ``lines``: the first 20, each cut to 200 characters
 everything else         nothing
@@ -131,8 +132,11 @@ def _preview(source: BinaryIO, sample: bytes, kind: str) -> dict[str, Any]:
             data = sample + source.read(_JSON_BYTES - len(sample) + 1)
             return _records(json.loads(data)) if len(data) <= _JSON_BYTES else {}
         if kind == "application/vnd.apache.parquet":
-            described = parquet.describe(source, _COLUMNS)
-            return {**described, "columns": [{**column, "name": storable(column["name"], _CELL)} for column in described["columns"]]}
+            described = parquet.describe(source, _COLUMNS, _ROWS)
+            described["columns"] = [{**column, "name": storable(column["name"], _CELL)} for column in described["columns"]]
+            if "rows" in described:
+                described["rows"] = [[_cell(value) for value in row] for row in described["rows"]]
+            return described
         if kind.startswith("text/") or kind in _TEXTS:
             return _lines(sample)
     except (ValueError, csv.Error, RecursionError):

@@ -28,15 +28,16 @@ class ThriftReader:
         self.position = 0
         self._values = 0
 
-    def struct(self, depth: int = 0, *, counted: int | None = None) -> Struct:
+    def struct(self, depth: int = 0, *, last: int | None = None) -> Struct:
         """Return the next structure.
 
         Parameters
         ----------
         depth : int
             How many structures are around it.
-        counted : int, optional
-            Number of a field with a list, of which only the length is wanted: nothing is read from there on.
+        last : int, optional
+            Number of a field with a list of structures, of which only the length and the first one are wanted, as a
+            pair: nothing is read from there on.
 
         Raises
         ------
@@ -47,8 +48,9 @@ class ThriftReader:
         field = 0
         while (header := self._byte()) & 0x0F != _STOP:
             field = field + (header >> 4) if header >> 4 else self._zigzag()
-            if field == counted:
-                found[field] = self._list_head()[0]
+            if field == last:
+                size, kind = self._list_head()
+                found[field] = (size, self._value(kind, depth + 1) if size and kind == _STRUCT else {})
                 return found
             found[field] = self._value(header & 0x0F, depth)
         return found

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import tracemalloc
@@ -9,6 +10,7 @@ import pytest
 
 from carrel import formats
 from carrel.formats.datafile.metadata import media_type
+from carrel.formats.datafile.pages import expand_snappy
 
 
 def read(filename: str, data: bytes) -> formats.FileMetadata:
@@ -103,8 +105,35 @@ def test_parquet_shows_columns_and_counts() -> None:
         "raw": "binary",
     }
     assert (attributes["row_count"], attributes["row_groups"]) == (3, 1)
+    day, moment = "2026-01-01", "2026-01-01T00:00:00+00:00"
+    assert attributes["rows"] == [
+        ["ä", 1, 1, 0.5, True, day, moment, "1.50", "…", "…", "…"],
+        ["b", 2, 2, 1.5, False, day, moment, "1.50", "…", "…", "…"],
+        [None, 3, 1 << 40, None, True, day, moment, "1.50", "…", "…", "…"],
+    ]
     for length in range(0, len(data), 50):
         assert read("t.parquet", data[:length]).attributes == {"media_type": "application/vnd.apache.parquet"}
+
+
+def test_parquet_in_other_encodings() -> None:
+    attributes = read("t.parquet", (Path(__file__).parent / "plain.parquet").read_bytes()).attributes
+    assert attributes["rows"] == [[i, i / 4 if i % 3 else None, f"{i:03}-é", i % 2 == 0, 200 + i, None] for i in range(20)]
+
+
+@pytest.mark.parametrize("name", ["table", "plain"])
+def test_damaged_parquet_is_never_an_error(name: str) -> None:
+    data = (Path(__file__).parent / f"{name}.parquet").read_bytes()
+    for position in range(0, len(data), 11):
+        for value in (0xFF, data[position] ^ 1):
+            read("t.parquet", data[:position] + bytes([value]) + data[position + 1 :])
+
+
+@pytest.mark.parametrize(
+    "data", [b"\xff\xff\xff\xff\x0f\x00a" + b"\xfe\x01\x00" * 400_000, b"\x05\xfc" + b"\xff" * 8, b"\x05\x01\x01", b"\x80"]
+)
+def test_snappy_expands_no_further_than_it_may(data: bytes) -> None:
+    with contextlib.suppress(ValueError, IndexError):
+        assert len(expand_snappy(data, 100_000)) <= 100_000
 
 
 @pytest.mark.parametrize(
@@ -113,7 +142,7 @@ def test_parquet_shows_columns_and_counts() -> None:
         b"",
         b"\x19\xfc\xff\xff\xff\xff\xff\xff\xff\xff\x7f",  # a list of 2**63 structures
         b"\x1c" * 200_000,  # structures in structures
-        b"\x19\xfc\x80\x80\x80\x01" + b"\0" * 3_000_000,  # two million empty structures
+        b"\x19\xfc\x80\x80\x12" + b"\0" * 300_000,  # as many empty structures
         b"\x15\x02\x19\x1c\x48" + b"\xff" * 9 + b"\x7f",  # a name of 2**63 bytes
         b"\x0c\xff" * 100,
     ],
