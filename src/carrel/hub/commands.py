@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from traitlets import Bool, Unicode
+from traitlets import Bool, TraitError, Unicode
 from traitlets.config import Config
 
 from carrel.core.errors import CarrelError
@@ -116,7 +116,7 @@ def main(argv: Sequence[str]) -> int:
     configure_logging(str(command.log_level))
     try:
         return command.run()
-    except (CarrelError, SchemaError) as error:
+    except (CarrelError, SchemaError, TraitError) as error:
         sys.stderr.write(f"{error}\n")
         return 1
 

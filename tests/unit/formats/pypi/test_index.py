@@ -10,6 +10,7 @@ from packaging.version import Version
 from carrel.formats.pypi import index
 
 EVIL = "<script>\"&'"
+PROJECT = index.Project("a")
 FILE = index.ProjectFile(
     filename="a-1.0-py3-none-any.whl",
     version="1.0",
@@ -42,7 +43,7 @@ def anchors(page: bytes) -> list[dict[str, str | None]]:
 
 
 def test_the_json_page_has_every_mandatory_field() -> None:
-    document = json.loads(index.project_json("a", [FILE]))
+    document = json.loads(index.project_json(PROJECT, [FILE]))
     assert document["meta"] == {"api-version": "1.4"}
     assert document["name"] == "a"
     assert document["versions"] == ["1.0"]
@@ -56,7 +57,7 @@ def test_the_json_page_has_every_mandatory_field() -> None:
 
 
 def test_the_html_page_says_the_same() -> None:
-    (anchor,) = anchors(index.project_html("a", [FILE]))
+    (anchor,) = anchors(index.project_html(PROJECT, [FILE]))
     assert anchor["href"] == f"{FILE.url}#sha256={'ab' * 32}"
     assert anchor["data-requires-python"] == ">=3.9,<4"
     assert anchor["data-core-metadata"] == anchor["data-dist-info-metadata"] == f"sha256={'cd' * 32}"
@@ -66,20 +67,20 @@ def test_the_html_page_says_the_same() -> None:
 def test_yanked_with_and_without_a_reason() -> None:
     for yanked, told in ((True, ""), ("broken <b>", "broken <b>")):
         file = replace(FILE, yanked=yanked)
-        assert anchors(index.project_html("a", [file]))[0]["data-yanked"] == told
-        assert json.loads(index.project_json("a", [file]))["files"][0]["yanked"] == yanked
+        assert anchors(index.project_html(PROJECT, [file]))[0]["data-yanked"] == told
+        assert json.loads(index.project_json(PROJECT, [file]))["files"][0]["yanked"] == yanked
 
 
 def test_nothing_escapes_from_its_place() -> None:
-    file = replace(FILE, filename=EVIL, url=EVIL, requires_python=EVIL, yanked=EVIL)
-    (anchor,) = anchors(index.project_html(EVIL, [file]))
-    assert anchor["data-yanked"] == EVIL
+    file = replace(FILE, filename=EVIL, url=EVIL, requires_python=EVIL, yanked=EVIL, provenance=EVIL)
+    (anchor,) = anchors(index.project_html(index.Project(EVIL, EVIL, EVIL, (EVIL,), (EVIL,)), [file]))
+    assert anchor["data-yanked"] == anchor["data-provenance"] == EVIL
     assert len(anchors(index.root_html([EVIL, "b"]))) == 2
 
 
 def test_versions_are_sorted_as_versions() -> None:
     files = [replace(FILE, version=version) for version in ("1.10", "1.9", "1.0rc1", "1.10", "odd one")]
-    versions = json.loads(index.project_json("a", files))["versions"]
+    versions = json.loads(index.project_json(PROJECT, files))["versions"]
     assert versions == ["odd one", "1.0rc1", "1.9", "1.10"]
     assert versions[1:] == sorted(versions[1:], key=Version)
 
