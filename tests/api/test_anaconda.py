@@ -219,6 +219,20 @@ def test_narrow_tokens_upload_what_they_are_for(world: World, name: str) -> None
     assert client.upload(name, f"linux-64/{artifact.filename}", artifact.data).status_code == 200
     assert client.stage(f"{client.owner}/{name}/1.0/a.csv", b"", distribution_type="file").status_code == 403
     assert client.call("DELETE", f"package/{client.owner}/{name}").status_code == 403
+    narrowed = [{"labels": ["dev"]}, {"packages": [f"{name}-1"]}, {"namespace": client.owner}]
+    for number, limit in enumerate(narrowed):
+        client.token = owner.post("tokens", {"name": name, **limit}).json()["token"]
+        other = build_conda(f"{name}-{number}")
+        client.prepare(f"{name}-{number}")
+        done = client.upload(f"{name}-{number}", f"linux-64/{other.filename}", other.data, channels=["dev"])
+        assert done.status_code == 200, (limit, done.text)
+        if "labels" in limit:  # into a package that this token does not see
+            assert client.call("GET", f"package/{client.owner}/{name}").status_code == 404
+            client.prepare(name)
+            again = build_conda(name, build="1", build_number=1)
+            assert client.upload(name, f"linux-64/{again.filename}", again.data, channels=["dev"]).status_code == 200
+        refused = client.stage(f"{client.owner}/{name}-9/1.0/linux-64/{name}-9-1.0-0.conda", b"", channels=["main"])
+        assert refused.status_code == (200 if "namespace" in limit else 403)
     client.token = owner.post("tokens", {"name": name, "scopes": ["conda:download"]}).json()["token"]
     assert client.call("GET", f"package/{client.owner}/{name}").status_code == 403
     assert client.stage(f"{client.owner}/{name}/1.0/linux-64/{name}-1.0-1.conda", b"").status_code == 403

@@ -99,13 +99,18 @@ class DownloadHandler(AnacondaHandler):
     async def get(self, login: str, package: str, version: str, basename: str) -> None:
         """The bytes. ``ETag`` in the request, with the MD5 that the client has, answers 304, as on anaconda.org."""
         name, subdir = split_filename(basename)
-        view = await self.hub.pool.read(lambda uow: self.hub.files.get(uow, self.principal, login, package, version, name, subdir))
-        owner = await self.hub.pool.read(lambda uow: self.hub.packages.get(uow, self.principal, login, package))
+
+        def find(uow: UnitOfWork) -> tuple[FileView, bool]:
+            found = self.hub.files.get(uow, self.principal, login, package, version, name, subdir)
+            visibility = self.hub.packages.get(uow, self.principal, login, package).visibility
+            state = self.hub.releases.get(uow, self.principal, login, package, version).state
+            return found, is_shared(visibility) and state == "published" and self.hub.settings.allow_anonymous
+
+        view, shared = await self.hub.pool.read(find)
         if self.request.headers.get("ETag", "").strip('"').lower() == view.md5:
             self.set_status(304)
             self.set_header("Etag", f'"sha256:{view.sha256}"')
             return
-        shared = is_shared(owner.visibility) and owner.latest_version is not None and self.hub.settings.allow_anonymous
         sent = await send_blob(self, view.sha256, view.size, filename=view.filename, shared=shared, lasting=False)
         if sent:
             self.hub.usage.downloaded(view.id)

@@ -107,8 +107,8 @@ class PackageHandler(AnacondaHandler):
         """A package without files; it appears to others with its first file."""
         self.require_scope(UPLOAD)
         texts = texts_of(body.public_attrs)
-        self.hub.anaconda.create_package(uow, self.principal, login, package, public=body.public, texts=texts)
-        return self._shown(uow, login, package)
+        view = self.hub.anaconda.create_package(uow, self.principal, login, package, public=body.public, texts=texts)
+        return answer(views.package(view, [], self.urls))
 
     @endpoint(summary="Change a package", request=PackageChanges, writes=True, errors=(NotFound, Forbidden))
     def patch(self, uow: UnitOfWork, login: str, package: str, body: PackageChanges) -> Reply:

@@ -9,7 +9,7 @@ from carrel.core.scopes import Scope
 from carrel.database.unit_of_work import UnitOfWork
 from carrel.hub.accounts import repository as accounts
 from carrel.hub.anaconda import views
-from carrel.hub.anaconda.handlers import AnacondaHandler, answer
+from carrel.hub.anaconda.handlers import UPLOAD, AnacondaHandler, answer
 from carrel.hub.web.endpoint import Reply, endpoint
 
 
@@ -30,6 +30,7 @@ class UserHandler(AnacondaHandler):
     @endpoint(summary="Describe a user or an organization", anonymous=True, errors=(NotFound,))
     def get(self, uow: UnitOfWork, login: str) -> Reply:
         """Name, kind, and since when."""
+        self.require_scope((Scope.NAMESPACE_READ, *UPLOAD))
         return answer(views.account(self.hub.namespaces.get(uow, self.principal, login), self.urls))
 
 
