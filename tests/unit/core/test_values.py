@@ -2,11 +2,13 @@ from __future__ import annotations
 
 import hashlib
 from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
 
 import pytest
 
 from carrel.core import clock, digests, errors, progress, tokens, units
-from carrel.core.scopes import ALL_SCOPES, SCOPES
+from carrel.core.access import Permission
+from carrel.core.scopes import ALL_SCOPES, SCOPES, Scope, expand, parse, reduce
 
 
 @pytest.mark.parametrize(
@@ -87,7 +89,27 @@ def test_codes_are_distinct() -> None:
 
 def test_every_scope_is_described() -> None:
     assert {info.scope for info in SCOPES} == ALL_SCOPES
-    assert all(info.summary for info in SCOPES)
+    page = (Path(__file__).resolve().parents[3] / "docs" / "reference" / "tokens.md").read_text()
+    for info in SCOPES:
+        contained = "everything" if info.scope is Scope.ALL else ", ".join(f"`{scope}`" for scope in info.implies)
+        assert f"| `{info.scope}` | {info.summary} | {contained} |\n" in page
+
+
+def test_scopes_contain_others_and_have_a_shortest_form() -> None:
+    assert expand((Scope.ALL,)) == ALL_SCOPES
+    assert Scope.CONDA_DOWNLOAD in expand((Scope.API_READ,))
+    assert Scope.PACKAGE_READ not in expand((Scope.REPOS,))
+    for scopes in ((Scope.ALL,), (Scope.API_WRITE, Scope.CONDA), (Scope.PACKAGE_READ, Scope.PYPI_UPLOAD), ()):
+        assert expand(reduce(expand(scopes))) == expand(scopes)
+    assert reduce(ALL_SCOPES) == {Scope.ALL}
+    assert reduce((Scope.PACKAGE_READ, Scope.CONDA_DOWNLOAD)) == {Scope.PACKAGE_READ}
+    assert parse(["package:read", "of-a-newer-hub"]) == expand((Scope.PACKAGE_READ,))
+
+
+def test_permissions_are_ordered() -> None:
+    assert Permission.READ < Permission.WRITE < Permission.ADMIN
+    assert max(Permission.WRITE, Permission.ADMIN, Permission.READ) is Permission.ADMIN
+    assert Permission("write") >= Permission.WRITE
 
 
 def test_nobody_cancels() -> None:

@@ -16,7 +16,7 @@ from carrel.hub.labels.models import file_label, label
 from carrel.hub.namespaces.models import namespace
 from carrel.hub.packages.models import file, import_name, package, release, retired_file
 from carrel.hub.packages.views import PackageView
-from carrel.hub.packages.visibility import listed_packages, reachable_packages
+from carrel.hub.packages.visibility import listed_packages, reachable_packages, visible_files
 
 
 def _insert(uow: UnitOfWork, table: Table) -> Any:
@@ -114,6 +114,8 @@ def page(
     query = _packages().where(package.c.namespace_id == namespace_id, package.c.name_key > after, listed_packages(principal))
     files = select(file.c.id).join(release, release.c.id == file.c.release_id).where(file.c.package_id == package.c.id)
     files = files.where(release.c.state == "published")
+    if (sees := visible_files(principal)) is not None:
+        files = files.where(sees)
     if kind is not None:
         query = query.where(exists(files.where(file.c.kind == kind)))
     if label_name is not None:
