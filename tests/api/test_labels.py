@@ -259,7 +259,20 @@ def test_what_is_said_of_packages_and_releases(world: World) -> None:
     assert owner.patch(package, {"status": "archived"}).ok
     artifact = conda("helper", "2.0")
     assert problem(owner.upload(org, artifact.filename, artifact.data))["code"] == "package_closed"
+    assert owner.patch(package, {"status": "quarantined"}).ok
+    anyone = world.people["anonymous"]
+    assert anyone.get(package).json()["status"] == "quarantined"
+    (file,) = owner.get(f"{package}/releases/1.0").json()["files"]
+    elsewhere = f"{anyone.base}/conda/{org}/label/dev/noarch/{file['filename']}"
+    assert (anyone.get(file["download_url"]).status_code, anyone.get(elsewhere).status_code) == (404, 404)
+    assert (owner.get(file["download_url"]).status_code, owner.get(elsewhere).status_code) == (200, 200)
+    assert owner.get(file["download_url"]).headers["Cache-Control"].startswith("private")
+    listed, removed = repodata(anyone, org, "dev")
+    assert file["filename"] in removed - listed
+    assert problem(owner.post(f"{package}/copy", {"to_namespace": world.names["owner"]}))["code"] == "package_closed"
     assert owner.patch(package, {"status": "active", "status_reason": "", "tracks": []}).json()["tracks"] == []
+    assert file["filename"] in repodata(anyone, org, "dev")[0]
+    assert anyone.get(elsewhere).headers["Cache-Control"].startswith("public")
     release = f"{package}/releases/1.0"
     assert world.people["outsider"].patch(release, {"message": "x"}).status_code == 403
     changed = member.patch(release, {"message": "first", "summary": "all of it"}).json()

@@ -9,7 +9,7 @@ from sqlalchemy import Row, select
 from carrel.core.kinds import Kind
 from carrel.database.unit_of_work import UnitOfWork
 from carrel.hub.files import repository
-from carrel.hub.files.lookup import Address, Located, label_names
+from carrel.hub.files.lookup import Address, Located, is_offered, label_names
 from carrel.hub.namespaces.models import namespace
 from carrel.hub.packages.models import blob, companion, package
 from carrel.hub.packages.visibility import Standing
@@ -73,7 +73,7 @@ def _located(row: Any, sha256: str, size: int) -> Located:
     return Located(
         row.id,
         Standing.of(row),
-        row.state == "published",
+        is_offered(row),
         row.kind,
         row.filename,
         sha256,

@@ -19,7 +19,10 @@ SECONDS = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Located:
-    """A file as downloads need it: what authorises it, and its bytes."""
+    """A file as downloads need it: what authorises it, and its bytes.
+
+    What is not *published* is there for those who may write to the package: files of drafts and of quarantined packages.
+    """
 
     id: int
     package: Standing
@@ -48,6 +51,11 @@ def label_names(row: Row[Any]) -> frozenset[str]:
     return frozenset((row.label_names or "").split("\n")) - {""}
 
 
+def is_offered(row: Row[Any]) -> bool:
+    """Return whether a file is published and not quarantined (PEP 792); the row has ``state`` and ``package_status``."""
+    return bool(row.state == "published" and row.package_status != "quarantined")
+
+
 Address = tuple[str, str, str, str, str | None]
 
 
@@ -67,7 +75,7 @@ class FileLookup(Remembered[Address, Located]):
             Located(
                 row.id,
                 Standing.of(row),
-                row.state == "published",
+                is_offered(row),
                 row.kind,
                 row.filename,
                 row.sha256,

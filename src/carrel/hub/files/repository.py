@@ -32,6 +32,7 @@ def select_files() -> Select[Any]:
             package.c.name_key,
             package.c.visibility,
             package.c.latest_version,
+            package.c.status.label("package_status"),
             release.c.version,
             release.c.state,
             file.c.filename,

@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import (
     BigInteger,
+    ColumnElement,
     Connection,
     LargeBinary,
     String,
@@ -180,56 +181,69 @@ PUBLISHED_FILES = (
         file.c.attributes,
         file.c.uploaded_at,
         file.c.yanked_at,
+        package.c.status,
         companion.c.sha256.label("attestations_sha256"),
     )
     .select_from(file)
     .join(release, release.c.id == file.c.release_id)
+    .join(package, package.c.id == file.c.package_id)
     .join(blob, blob.c.sha256 == file.c.sha256)
     .join(file_label, file_label.c.file_id == file.c.id)
     .join(companion, (companion.c.file_id == file.c.id) & (companion.c.suffix == ATTESTATIONS), isouter=True)
     .where(file.c.kind == Kind.CONDA.value, release.c.state == "published")
 )
-_FILES = PUBLISHED_FILES.where(file.c.package_id.in_(bindparam("package_ids", expanding=True)))
+_ONE = bindparam("package_id")
+_SOME: Any = bindparam("package_ids", expanding=True)
+_FILES_OF_ONE = PUBLISHED_FILES.where(file.c.package_id == _ONE)
+_FILES = PUBLISHED_FILES.where(file.c.package_id.in_(_SOME))
 _DIGESTS = select(shard.c.label_id, shard.c.subdir, shard.c.sha256).where(shard.c.package_id == bindparam("package_id"))
 _NO_TEXT = cast(null(), String)
 _NO_BYTES = cast(null(), LargeBinary)
 _NO_NUMBER = cast(null(), BigInteger)
 _SHARD, _REMOVED, _HOTFIX = 1, 2, 3
-# One statement: an upload pays for each by itself.
-_STATE = union_all(
-    select(
-        literal(_SHARD).label("what"),
-        shard.c.package_id,
-        shard.c.label_id,
-        shard.c.subdir,
-        shard.c.name.label("text"),
-        shard.c.sha256,
-        shard_content.c.data,
-        _NO_NUMBER.label("at"),
+
+
+def _state(shards: ColumnElement[bool], removed: ColumnElement[bool]) -> Any:
+    """Return the statement that reads all of :class:`State` at once: an upload pays for each statement by itself."""
+    return union_all(
+        select(
+            literal(_SHARD).label("what"),
+            shard.c.package_id,
+            shard.c.label_id,
+            shard.c.subdir,
+            shard.c.name.label("text"),
+            shard.c.sha256,
+            shard_content.c.data,
+            _NO_NUMBER.label("at"),
+        )
+        .join(shard_content, shard_content.c.sha256 == shard.c.sha256)
+        .where(shards),
+        select(
+            literal(_REMOVED),
+            removed_record.c.package_id,
+            removed_record.c.label_id,
+            removed_record.c.subdir,
+            removed_record.c.filename,
+            _NO_TEXT,
+            _NO_BYTES,
+            _NO_NUMBER,
+        ).where(removed),
+        select(
+            literal(_HOTFIX),
+            _NO_NUMBER,
+            _NO_NUMBER,
+            hotfix.c.subdir,
+            _NO_TEXT,
+            _NO_TEXT,
+            _NO_BYTES,
+            type_coerce(hotfix.c.updated_at, BigInteger),
+        ).where(hotfix.c.namespace_id == bindparam("namespace_id")),
     )
-    .join(shard_content, shard_content.c.sha256 == shard.c.sha256)
-    .where(shard.c.package_id.in_(bindparam("package_ids", expanding=True))),
-    select(
-        literal(_REMOVED),
-        removed_record.c.package_id,
-        removed_record.c.label_id,
-        removed_record.c.subdir,
-        removed_record.c.filename,
-        _NO_TEXT,
-        _NO_BYTES,
-        _NO_NUMBER,
-    ).where(removed_record.c.package_id.in_(bindparam("package_ids", expanding=True))),
-    select(
-        literal(_HOTFIX),
-        _NO_NUMBER,
-        _NO_NUMBER,
-        hotfix.c.subdir,
-        _NO_TEXT,
-        _NO_TEXT,
-        _NO_BYTES,
-        type_coerce(hotfix.c.updated_at, BigInteger),
-    ).where(hotfix.c.namespace_id == bindparam("namespace_id")),
-)
+
+
+# A list of ids is written into a statement anew each time, which the upload of one file can do without.
+_STATE_OF_ONE = _state(shard.c.package_id == _ONE, removed_record.c.package_id == _ONE)
+_STATE = _state(shard.c.package_id.in_(_SOME), removed_record.c.package_id.in_(_SOME))
 _INSTRUCTIONS = select(hotfix.c.instructions).where(
     hotfix.c.namespace_id == bindparam("namespace_id"), hotfix.c.subdir == bindparam("subdir")
 )
@@ -280,14 +294,14 @@ class CondaChannelRepository:
 
     def files(self, package_ids: Collection[int]) -> Iterator[tuple[int, ChannelFile]]:
         """Yield package id and file of the published conda files of some packages, once for each label."""
-        for row in self._connection.execute(_FILES, {"package_ids": list(package_ids)}):
+        for row in self._of(package_ids, _FILES_OF_ONE, _FILES, {}):
             yield row.package_id, channel_file(row)
 
     def states(self, namespace_id: int, package_ids: Collection[int]) -> dict[int, State]:
         """Return what is known of some packages before their shards are written again."""
         hotfixes: dict[str, int] = {}
         found = {package_id: State({}, {}, hotfixes) for package_id in package_ids}
-        for row in self._connection.execute(_STATE, {"namespace_id": namespace_id, "package_ids": list(package_ids)}):
+        for row in self._of(package_ids, _STATE_OF_ONE, _STATE, {"namespace_id": namespace_id}):
             if row.what == _SHARD:
                 found[row.package_id].shards[ShardKey(row.label_id, row.subdir)] = PresentShard(row.text, row.sha256, bytes(row.data))
             elif row.what == _REMOVED:
@@ -295,6 +309,12 @@ class CondaChannelRepository:
             else:
                 hotfixes[row.subdir] = row.at
         return found
+
+    def _of(self, package_ids: Collection[int], one: Any, some: Any, parameters: dict[str, Any]) -> Iterable[Any]:
+        ids = list(package_ids)
+        if len(ids) == 1:
+            return self._connection.execute(one, {**parameters, "package_id": ids[0]})
+        return self._connection.execute(some, {**parameters, "package_ids": ids})
 
     def instructions(self, namespace_id: int, subdir: str) -> dict[str, Any] | None:
         """Return the patch instructions of an owner, None when there are none."""
@@ -536,7 +556,8 @@ def channel_file(row: Any) -> ChannelFile:
         row.size,
         row.attributes,
         row.uploaded_at,
-        row.yanked_at is not None,
+        # Of a quarantined package no client is offered anything (PEP 792): the index says the same as of yanked files.
+        row.yanked_at is not None or row.status == "quarantined",
         row.attestations_sha256,
     )
 
