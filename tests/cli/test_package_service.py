@@ -75,21 +75,28 @@ def test_kinds_names_and_versions_are_found_out(quick: QuickCarrel, eve: str) ->
     assert names == {package for _, package, _, _ in found.values()}
 
 
-def test_what_was_sent_before_an_interruption_is_not_sent_again(quick: QuickCarrel, eve: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_was_sent_before_an_interruption_is_not_sent_again(
+    quick: QuickCarrel, eve: str, hub: HubProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
     files = {f"part{number}.csv": f"{number}\n" for number in range(6)}
     for name, text in files.items():
         (quick.home / name).write_text(text)
     sent: list[str] = []
+    room = 0
     send = HubClient.upload_file
 
     def upload_file(self: HubClient, namespace: str, content: Path, filename: str, **options: object) -> object:
-        if len(sent) == 3:
+        if len(sent) == room:
             raise UpstreamError("The connection broke.")
         sent.append(filename)
         return send(self, namespace, content, filename, **options)  # type: ignore[arg-type]
 
     monkeypatch.setattr(HubClient, "upload_file", upload_file)
     words = ("upload", *files, "--package", "parts", "--jobs", "1")
+    assert quick(*words).code == 1
+    with HubClient(hub.url, quick.variables["CARREL_TOKEN"]) as client, pytest.raises(NotFound):
+        client.releases(eve, "parts")  # nothing came, nothing is left
+    room = 3
     broken = quick(*words)
     assert (broken.code, broken.err) == (1, "Error: The connection broke.\n")
     assert quick("download", f"{eve}/parts").code == 3  # nobody sees a part of a release

@@ -7,6 +7,7 @@ interrupted is continued by the same command: what the hub has is recognised by 
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -259,7 +260,8 @@ class Upload:
             for package, version in made.items():
                 if not any(item.status == "uploaded" and item.package == package for item in self.items):
                     self.drafts.pop(package, None)
-                    self._client.delete_release(self._wishes.namespace, package, version)
+                    with contextlib.suppress(CarrelError):  # what went wrong before is what counts
+                        self._client.delete_release(self._wishes.namespace, package, version)
 
     def _start_drafts(self) -> dict[str, str]:
         made: dict[str, str] = {}
