@@ -49,6 +49,8 @@ _MEMBER = {
     "activate-code": "/activate",
 }
 
+_LONG = {"audit"}  # the beginning says enough
+
 
 def take(shooter: Shooter) -> None:
     """Start a hub with sample content and take every page of it."""
@@ -75,7 +77,7 @@ def _pages(shooter: Shooter, context: BrowserContext, look: Look, addresses: dic
     for name, address in addresses.items():
         page.goto(address)
         page.wait_for_load_state("networkidle")
-        shooter.shoot(page, name, look)
+        shooter.shoot(page, name, look, full=name not in _LONG)
     page.close()
 
 
@@ -99,6 +101,10 @@ def _states(shooter: Shooter, context: BrowserContext, look: Look, hub: HubProce
     page.goto("/-/settings/tokens")
     page.once("dialog", lambda dialog: dialog.accept())
     page.click("li:has-text('build server') >> text=Revoke")
+    page.goto("/acme/-/labels")
+    page.check("input[value=move]")
+    page.click("text=Preview")
+    shooter.shoot(page, "labels-preview", look)
     grant = requests.post(f"{hub.url}/api/v1/device/code", json={"client_name": "JupyterLab on atlas"}, timeout=30).json()
     page.goto(f"/activate?code={grant['user_code']}")
     shooter.shoot(page, "activate", look)
