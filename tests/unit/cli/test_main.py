@@ -21,7 +21,17 @@ HEAVY = {"rattler", "tornado", "requests", "rich", "sqlalchemy", "jupyter_server
 
 
 @pytest.mark.parametrize(
-    "words", [["--help"], ["--version"], ["hub"], ["env", "--help"], ["label", "--help"], ["token", "create", "--help"], ["nonsense"]]
+    "words",
+    [
+        ["--help"],
+        ["--version"],
+        ["hub"],
+        ["env", "--help"],
+        ["label", "--help"],
+        ["token", "create", "--help"],
+        ["upload", "--help"],
+        ["nonsense"],
+    ],
 )
 def test_help_imports_nothing_heavy(words: list[str]) -> None:
     code = f"import sys; from carrel.cli.main import main; main({words!r}); print('LOADED', *sys.modules)"
@@ -29,7 +39,9 @@ def test_help_imports_nothing_heavy(words: list[str]) -> None:
     loaded = set(done.stdout.partition("LOADED")[2].split())
     assert "carrel.cli.main" in loaded
     assert loaded & HEAVY == set()
-    assert not any(name.startswith(("carrel.hub", "carrel.demo", "carrel.environments", "carrel.sharing")) for name in loaded)
+    assert not any(
+        name.startswith(("carrel.hub", "carrel.demo", "carrel.environments", "carrel.sharing", "carrel.formats")) for name in loaded
+    )
 
 
 def walk(group: click.Group) -> Iterator[tuple[click.Group, str, click.Command]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import glob
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 import click
@@ -12,11 +13,13 @@ import click
 from carrel.cli.exits import Exit, complain, exit_code
 from carrel.cli.invocation import Invocation, subcommand, usage
 from carrel.cli.output import cancellable, progress
-from carrel.cli.uploading import Item, Upload, Wishes
 from carrel.client.models import File
 from carrel.core.access import Visibility
 from carrel.core.kinds import Kind
 from carrel.core.units import format_bytes
+
+if TYPE_CHECKING:
+    from carrel.cli.uploading import Item
 
 _ANSWER = {
     "namespace": "Where the files went.",
@@ -87,6 +90,8 @@ def command(
     What the hub has already is not sent again, so that an interrupted upload is continued by the same command. A name is never
     given to other bytes, with --force neither: clients keep what they have under it.
     """
+    from carrel.cli.uploading import Upload, Wishes  # brings the readers of all formats
+
     wished = {visibility} | ({"private"} if private else set()) | ({"public"} if public else set())
     wished.discard(None)
     if len(wished) > 1:
