@@ -18,8 +18,6 @@ from carrel.testing.artifacts import Artifact, build_conda, build_notebook, buil
 from carrel.testing.hub import PASSWORD, HubProcess
 from carrel.testing.plugin import missing
 
-pytest.importorskip("binstar_client")
-
 ENVIRONMENT = Artifact("environment.yml", b"name: shared\nchannels:\n- conda-forge\ndependencies:\n- python\n")
 OLDER = "1.13.0"  # the last release that uploads environments
 

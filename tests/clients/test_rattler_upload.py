@@ -7,12 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import rattler_build
 import requests
 
 from carrel.testing.artifacts import Artifact, build_conda
 from carrel.testing.hub import HubProcess
-
-rattler_build = pytest.importorskip("rattler_build")
 
 
 @pytest.fixture(scope="module")
