@@ -155,11 +155,19 @@ def test_what_outsiders_learn(world: World) -> None:
         ({"action": "burn", "from": "dev", "to": "main"}, 422, "invalid_input"),
         ({"action": "copy", "from": "dev", "to": "main", "package": "tool"}, 422, "invalid_input"),
         ({"action": "remove", "from": "nolabel"}, 400, "nolabel"),
+        ({"action": "copy", "from": "dev", "to": "main", "version": "\0"}, 400, "nul_character"),
+        ({"action": "copy", "from": "dev", "to": "main", "version": "\\u0000"}, 404, "nothing_selected"),
     ],
 )
 def test_refusals(world: World, body: dict[str, Any], status: int, code: str) -> None:
     answer = world.owner.post(f"namespaces/{world.organization}/label-changes", body)
     assert (answer.status_code, problem(answer)["code"]) == (status, code)
+
+
+def test_no_text_holds_a_nul(world: World) -> None:
+    api, org = world.owner, world.organization
+    assert api.get(f"namespaces/{org}/labels/a%00b").status_code == 404
+    assert problem(api.get(f"namespaces/{org}/labels/dev/files?package=%00"))["code"] == "nul_character"
 
 
 def test_nolabel(world: World) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from http import HTTPStatus
 from http.client import responses
 from typing import Any, ClassVar
@@ -19,6 +20,8 @@ from carrel.hub.web.endpoint import Declaration, Reply, declaration_of
 from carrel.hub.web.errors import PROBLEM_JSON, invalid_input, problem_of, status_of
 
 SAFE_VERBS = ("GET", "HEAD", "OPTIONS")
+# Databases differ in what they make of a NUL in a text, so none gets there.
+_ESCAPED_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 responses.setdefault(499, "Cancelled")
 
 
@@ -55,6 +58,8 @@ class HubHandler(RequestHandler):
         declaration = declaration_of(type(self), self.request.method or "")
         if declaration is None:
             return  # Tornado answers 405
+        if any("\0" in value for value in self.path_kwargs.values() if value):
+            raise HTTPError(404)  # no name has one, and not every database would take the question
         self.principal = await authenticate(self.hub, self.request, declaration)
         if self.principal.expires_at is not None:
             self._expiry_warning = expiry_warning(self.principal, self.hub.settings.token_warning_seconds, self.urls.base)
@@ -99,7 +104,10 @@ class HubHandler(RequestHandler):
             if declaration.query is not None:
                 given["query"] = declaration.query.model_validate(self._query(declaration.query))
             if declaration.request is not None:
-                given["body"] = declaration.request.model_validate_json(self.request.body or b"{}")
+                body = self.request.body or b"{}"
+                if b"\\u0000" in body and _ESCAPED_NUL.search(body):
+                    raise BadRequest("The body holds a NUL character, which no text has here.", code="nul_character")
+                given["body"] = declaration.request.model_validate_json(body)
         except ValidationError as error:
             raise invalid_input(error) from error
         return given
@@ -111,6 +119,8 @@ class HubHandler(RequestHandler):
                 values = self.request.query_arguments.get(field.alias or name)
                 if values:
                     texts = [value.decode() for value in values]
+                    if any("\0" in text for text in texts):
+                        raise BadRequest("A query parameter holds a NUL character, which no text has here.", code="nul_character")
                     repeatable = getattr(field.annotation, "__origin__", None) in (list, tuple)
                     given[field.alias or name] = texts if repeatable else texts[-1]
         except UnicodeDecodeError as error:
