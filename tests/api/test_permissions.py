@@ -146,6 +146,8 @@ def ask(cells: Cells, role: Role, column: Column, name: str) -> requests.Respons
             form = {":action": "file_upload", "protocol_version": "1", "metadata_version": "2.1", "name": name, "version": version}
             url = url if label == "main" else url.replace("/legacy/", f"/label/{label}/legacy/")
             return api.call("POST", url, data=form, files={"content": (wheel.filename, wheel.data)})
+        case "anaconda", "edit":
+            return api.patch(url, {"public_attrs": {"summary": f"by {role.name}"}})
         case "v1", "edit":
             return api.patch(url, {"summary": f"by {role.name}"})
         case "v1", "label":
@@ -205,7 +207,7 @@ def outcome(cells: Cells, role: Role, column: Column, visibility: str) -> str:
         return f"answered {got}, expected {wanted}: {answer.text[:200]}"
     if got == 401 and "WWW-Authenticate" not in answer.headers:
         return "401 without a challenge"
-    if got == 403:
+    if got == 403 and column.protocol != "anaconda":
         told = problem(answer)
         named = {"scope", "permission", "labels", "packages"} & told.keys()
         if not named and told["code"] not in ("not_a_member", "namespace_limit", "collection_limit", "invalid_token"):
