@@ -229,6 +229,8 @@ def test_narrow_tokens_upload_what_they_are_for(world: World, name: str) -> None
         if "labels" in limit:  # into a package that this token does not see
             assert client.call("GET", f"package/{client.owner}/{name}").status_code == 404
             client.prepare(name)
+            told = client.call("POST", f"package/{client.owner}/{name}", {})
+            assert (told.json()["summary"], told.json()["latest_version"], told.json()["package_types"]) == ("", "", [])
             again = build_conda(name, build="1", build_number=1)
             assert client.upload(name, f"linux-64/{again.filename}", again.data, channels=["dev"]).status_code == 200
         refused = client.stage(f"{client.owner}/{name}-9/1.0/linux-64/{name}-9-1.0-0.conda", b"", channels=["main"])

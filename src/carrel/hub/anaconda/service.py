@@ -164,11 +164,14 @@ class AnacondaService:
             self._packages.get(uow, principal, namespace, name)
             raise Conflict(f"The package {namespace}/{name} exists.", code="package_exists")
         hidden = Visibility.PRIVATE if role is Role.OWNER else Visibility.ORGANIZATION
-        # For a token that does not see it, because it is narrowed to other labels, it may exist.
+        # For a token that does not see it, because it is narrowed to other labels, it may exist: of that nothing is told.
         row = self._packages.ensure(uow, principal, owner, name, visibility=(Visibility.PUBLIC if public else hidden).value)
         if texts and known is None:
             packages.update_package(uow, row.id, texts)
-        return packages.to_view(row)
+        view = packages.to_view(row)
+        if known is None:
+            return view
+        return replace(view, summary="", description="", license="", home_page="", kinds=(), latest_version=None)
 
     def update_package(self, uow: UnitOfWork, principal: Principal, namespace: str, name: str, texts: dict[str, str]) -> PackageView:
         """Change what a package says of itself."""
@@ -204,7 +207,7 @@ class AnacondaService:
         known = None if row is None else releases.find(uow, row.id, version, drafts=True)
         if row is not None and known is not None and principal.limits.labels is not None:
             require_permission(principal, row, Permission.WRITE)
-            return releases.to_view(known, packages.to_view(row), ())  # without the files that it does not see
+            return replace(releases.to_view(known, packages.to_view(row), ()), summary="", description="", message="")
         view, _made = self._releases.start(uow, principal, namespace, name, NewRelease(version=version))
         if texts:
             releases.update_release(uow, view.id, texts)
