@@ -185,6 +185,7 @@ def download(namespace: str, package: str, version: str) -> list[Command]:
 def use_namespace(base: str, namespace: str) -> list[Command]:
     """Return how to make a namespace a source of packages."""
     return [
+        Command(f"carrel configure --hub {base} {namespace}", "conda, pip, uv, pixi and R at once", wrap=True),
         Command(f"conda config --add channels {conda_channel(base, namespace)}", "conda", wrap=True),
         Command(f"pip install --index-url {simple_index(base, namespace)} PACKAGE", "pip", wrap=True),
     ]

@@ -12,7 +12,7 @@ from carrel.hub.web.endpoint import Reply, endpoint
 from carrel.hub.web.handler import ApiHandler
 from carrel.hub.web.openapi import describe
 
-FEATURES = ["packages", "notebooks", "environments", "conda", "pypi", "cran", "search", "device_sign_in", "drafts"]
+FEATURES = ["packages", "notebooks", "environments", "conda", "pypi", "cran", "collections", "search", "device_sign_in", "drafts"]
 
 
 class ServerHandler(ApiHandler):

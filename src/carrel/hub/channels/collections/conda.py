@@ -73,6 +73,7 @@ class WholeIndexes:
         """
         path = self._folder / f"{content_key(subdir, shards)}.json.zst"
         if path.exists():
+            path.touch()  # in use: the sweep leaves it
             return path
         self._folder.mkdir(parents=True, exist_ok=True)
         self._sweep()
