@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -158,11 +158,31 @@ def shard(records: Mapping[str, Mapping[str, Any]], removed: Iterable[str] = ())
 
 def listed_names(data: bytes) -> tuple[set[str], set[str]]:
     """Return the names of the files that the compressed shard *data* lists, and of those that it says were removed."""
-    document = msgpack.unpackb(zstandard.ZstdDecompressor().decompress(data))
-    listed = {*document["packages"], *document["packages.conda"]}
-    for section, records in document.get("v3", {}).items():
-        listed.update(f"{name}.{section}" for name in records)
-    return listed, set(document.get("removed", ()))
+    reader = msgpack.Unpacker()
+    reader.feed(zstandard.ZstdDecompressor().decompress(data))
+    listed: set[str] = set()
+    removed: set[str] = set()
+    # Records are passed over: every upload asks this of the shard that it replaces.
+    for _ in range(reader.read_map_header()):
+        section = reader.unpack()
+        if section in ("packages", "packages.conda"):
+            listed.update(_keys(reader))
+        elif section == "v3":
+            for _ in range(reader.read_map_header()):
+                extension = reader.unpack()
+                listed.update(f"{name}.{extension}" for name in _keys(reader))
+        elif section == "removed":
+            removed.update(reader.unpack())
+        else:
+            reader.skip()
+    return listed, removed
+
+
+def _keys(reader: msgpack.Unpacker) -> Iterator[str]:
+    """Yield the keys of the mapping that *reader* stands before."""
+    for _ in range(reader.read_map_header()):
+        yield reader.unpack()
+        reader.skip()
 
 
 def _info(subdir: str, relations: Mapping[str, str] | None, revision: Revision | None) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -192,7 +192,7 @@ PUBLISHED_FILES = (
     .join(companion, (companion.c.file_id == file.c.id) & (companion.c.suffix == ATTESTATIONS), isouter=True)
     .where(file.c.kind == Kind.CONDA.value, release.c.state == "published")
 )
-_ONE = bindparam("package_id")
+_ONE: Any = bindparam("package_id")
 _SOME: Any = bindparam("package_ids", expanding=True)
 _FILES_OF_ONE = PUBLISHED_FILES.where(file.c.package_id == _ONE)
 _FILES = PUBLISHED_FILES.where(file.c.package_id.in_(_SOME))
@@ -295,7 +295,7 @@ class CondaChannelRepository:
     def files(self, package_ids: Collection[int]) -> Iterator[tuple[int, ChannelFile]]:
         """Yield package id and file of the published conda files of some packages, once for each label."""
         for row in self._of(package_ids, _FILES_OF_ONE, _FILES, {}):
-            yield row.package_id, channel_file(row)
+            yield row[0], channel_file(row)
 
     def states(self, namespace_id: int, package_ids: Collection[int]) -> dict[int, State]:
         """Return what is known of some packages before their shards are written again."""
@@ -548,18 +548,10 @@ def _entry(row: Any) -> Entry:
 
 def channel_file(row: Any) -> ChannelFile:
     """Return the file of a row of :data:`PUBLISHED_FILES`."""
-    return ChannelFile(
-        ShardKey(row.label_id, row.subdir),
-        row.filename,
-        row.sha256,
-        row.md5,
-        row.size,
-        row.attributes,
-        row.uploaded_at,
-        # Of a quarantined package no client is offered anything (PEP 792): the index says the same as of yanked files.
-        row.yanked_at is not None or row.status == "quarantined",
-        row.attestations_sha256,
-    )
+    _, label_id, subdir, filename, sha256, md5, size, attributes, uploaded_at, yanked_at, status, attestations = row
+    # Of a quarantined package no client is offered anything (PEP 792): the index says the same as of yanked files.
+    yanked = yanked_at is not None or status == "quarantined"
+    return ChannelFile(ShardKey(label_id, subdir), filename, sha256, md5, size, attributes, uploaded_at, yanked, attestations)
 
 
 def name_batches(names: Sequence[str]) -> Iterator[Sequence[str]]:
