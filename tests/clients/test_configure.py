@@ -19,13 +19,21 @@ from carrel.testing.hub import HubProcess
 from carrel.testing.plugin import missing
 
 NAMES = ("CONDARC", "PIP_CONFIG_FILE", "UV_CONFIG_FILE", "PIXI_HOME", "RATTLER_AUTH_FILE", "R_PROFILE_USER")
+# Its last line leaves without what the interpreter does at its end, where py-rattler's threads crash now and then.
 QUERY = """
-import asyncio, sys
+import asyncio, os, sys
 from rattler import Channel, Client, Gateway
 async def main():
     records = await Gateway(client=Client.authenticated_client()).query([Channel(sys.argv[1])], ["noarch"], ["tides"])
     print(*sorted({record.name.normalized + " " + str(record.version) for part in records for record in part}))
-asyncio.run(main())
+try:
+    asyncio.run(main())
+    status = 0
+except Exception as error:
+    print(type(error).__name__, error, file=sys.stderr)
+    status = 1
+sys.stdout.flush()
+os._exit(status)
 """
 
 
