@@ -153,3 +153,13 @@ def test_a_principal_costs_two_statements_whatever_it_was_given(world: World) ->
         statements.clear()
         assert resolver.cached(Via.TOKEN, secret) is found
         assert statements == []
+
+
+def test_whoever_was_given_very_many_packages_is_served_too(world: World) -> None:
+    many = dict.fromkeys(range(1, 50000), Permission.READ)
+    principal = Principal(99, "robot", ALL_SCOPES, {}, grants=many, granted={world.team: frozenset(many)})
+    with world.database.read() as unit:
+        everything = set(unit.connection.scalars(select(package.c.id)))
+        assert set(unit.connection.scalars(select(package.c.id).where(listed_packages(principal)))) == everything
+        condition = audience_for(principal, world.team).of_items(frozenset(many)).condition()
+        assert set(unit.connection.scalars(select(package.c.id).where(condition))) == everything

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 from sqlalchemy import ColumnElement, and_, or_
 
 from carrel.core.access import Role, Visibility
+from carrel.database.statements import one_of
 from carrel.hub.accounts.principal import Principal
 from carrel.hub.packages.models import package
 
@@ -69,12 +70,12 @@ class Audience:
         """Return :meth:`sees` as a condition on the table ``package``."""
         listed: ColumnElement[bool] = package.c.visibility.in_(sorted(self.visibilities))
         if self.granted:
-            listed = or_(listed, package.c.id.in_(sorted(self.granted)))
+            listed = or_(listed, one_of(package.c.id, self.granted))
         conditions = [listed]
         if self.names is not None:
             conditions.append(package.c.name_key.in_(sorted(self.names)))
         if self.items is not None:
-            conditions.append(package.c.id.in_(sorted(self.items)))
+            conditions.append(one_of(package.c.id, self.items))
         return and_(*conditions)
 
     def of_items(self, items: frozenset[int]) -> Audience:

@@ -16,6 +16,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Row, and_, exists, or_, select
 
 from carrel.core.access import Permission, Visibility
+from carrel.database.statements import one_of
 from carrel.hub.accounts.principal import FOR_ANYONE, FOR_MEMBERS, Limits, PackageLike, Principal, Sight
 from carrel.hub.collections.models import collection_item
 from carrel.hub.labels.models import file_label, label
@@ -66,7 +67,7 @@ def _condition(sight: Sight, for_everyone: tuple[str, ...]) -> ColumnElement[boo
     if sight.joined:
         alternatives.append(and_(package.c.namespace_id.in_(sight.joined), package.c.visibility.in_(sorted(FOR_MEMBERS))))
     if sight.granted:
-        alternatives.append(package.c.id.in_(sight.granted))
+        alternatives.append(one_of(package.c.id, sight.granted))
     seen = or_(*alternatives)
     return and_(seen, *_within(sight.limits)) if sight.limits else seen
 
