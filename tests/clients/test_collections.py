@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -9,9 +10,11 @@ import requests
 from hub_uploads import upload
 from test_conda_channel import Refused, install
 from test_pypi_index import pip
+from test_r import R, install_packages
 
-from carrel.testing.artifacts import build_conda, build_wheel
+from carrel.testing.artifacts import build_conda, build_r_package, build_wheel
 from carrel.testing.hub import HubProcess
+from carrel.testing.plugin import missing
 
 
 @pytest.fixture(scope="module")
@@ -36,10 +39,13 @@ def tokens(hub: HubProcess) -> dict[str, str]:
         ("ben", "col-outside", "public", []),
     ):
         upload(hub, tokens[owner], owner, build_wheel(name, requires=requires), visibility=visibility)
+    upload(hub, tokens["ben"], "ben", build_r_package("colbase"), visibility="public")
+    upload(hub, tokens["ada"], "ada", build_r_package("coltool", fields={"Imports": "colbase"}), visibility="private")
     headers = {"Authorization": f"Bearer {tokens['ada']}"}
     base = f"{hub.url}/api/v1/namespaces/ada/collections"
     requests.post(base, json={"name": "kit", "visibility": "public"}, headers=headers, timeout=30).raise_for_status()
-    for item in ("ada/app", "ada/secret", "ben/tool", "ben/app", "ada/native", "ada/col-app", "ben/col-lib", "ada/col-secret"):
+    conda = ("ada/app", "ada/secret", "ben/tool", "ben/app", "ada/native")
+    for item in (*conda, "ada/col-app", "ben/col-lib", "ada/col-secret", "ada/coltool", "ben/colbase"):
         requests.put(f"{base}/kit/items/{item}", json={}, headers=headers, timeout=30).raise_for_status()
     return tokens
 
@@ -65,6 +71,14 @@ def test_pip(hub: HubProcess, tokens: dict[str, str], tmp_path: Path) -> None:
     for absent in ("col-outside", "col-secret"):
         assert "No matching distribution" in pip(public, tmp_path / "b", absent).stderr
     assert pip(private, tmp_path / "c", "col-secret").returncode == 0
+
+
+def test_r(hub: HubProcess, tokens: dict[str, str], tmp_path: Path) -> None:
+    program = shutil.which("Rscript") or missing("Rscript was not found; install r-base-core")
+    r = R(program, tmp_path)
+    assert r.install(install_packages('"coltool"', f"{hub.url}/cran/ada/collection/kit")) == []
+    private = f"{hub.url}/cran/t/{tokens['ada']}/ada/collection/kit"
+    assert r.install(install_packages('"coltool"', private)) == ["colbase 1.0", "coltool 1.0"]
 
 
 def test_validators_follow_what_is_seen(hub: HubProcess, tokens: dict[str, str]) -> None:
