@@ -241,6 +241,7 @@ PYPI: dict[str, Case] = {
     "gzip bomb": Case(
         lambda: Artifact("bad-1.0.tar.gz", zeros(gzip.compress, 2000, "bad-1.0/x")), "pypi", ("expands to more than",), 413, "too_large"
     ),
+    "many members": Case(lambda: Artifact("bad-1.0.tar.gz", many_members(gzip.compress, 400_000)), "pypi", ("members",), 413, "too_large"),
     "gzip bomb within": Case(
         lambda: Artifact("bad-1.0.tar.gz", gzip.compress(zeros(gzip.compress, 2000, "bad-1.0/x"))), "pypi", ("bad-1.0.tar.gz",)
     ),

@@ -6,6 +6,7 @@ nothing else in the project asks which kinds there are.
 
 from __future__ import annotations
 
+from io import SEEK_END
 from types import MappingProxyType
 from typing import BinaryIO
 
@@ -90,5 +91,6 @@ def read(
     if not filename or len(filename) > 255 or filename in {".", ".."} or any(c in "/\\" or ord(c) < 32 or c == "\x7f" for c in filename):
         raise BadRequest("A file name has 1 to 255 characters, without slashes and control characters.", code="invalid_filename")
     format_ = detect(filename, source) if kind is None else get(kind)
+    size = source.seek(0, SEEK_END)
     source.seek(0)
-    return format_.read(source, filename, hints, limits)
+    return format_.read(source, filename, hints, limits.for_size(size))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, BinaryIO, Protocol
 
 from carrel.core.kinds import Kind
@@ -18,6 +18,13 @@ class Limits:
     expanded_bytes: int = 64 * 1024 * 1024
     text_length: int = 100_000
     notebook_bytes: int = 200 * 1024 * 1024
+
+    def for_size(self, size: int) -> Limits:
+        """Return the limits for a file of *size* bytes: a small one has no business with very many members.
+
+        A member takes some hundred bytes in an archive of real files, and a few when it is made to keep readers busy.
+        """
+        return replace(self, archive_members=min(self.archive_members, 20_000 + size // 512))
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from carrel.core.errors import InvalidFile, MetadataMismatch, TooLarge
 from carrel.core.kinds import Kind
 from carrel.core.names import is_subdir
 from carrel.formats.archives import (
+    SNIFFED_MEMBERS,
     bz2_reader,
     check_member_name,
     damaged_is_invalid,
@@ -71,7 +72,7 @@ class CondaFormat:
             return True
         try:
             with damaged_is_invalid(filename):
-                for _, member in tar_members(bz2_reader(source, _SNIFFED_BYTES, filename)):
+                for _, member in tar_members(bz2_reader(source, _SNIFFED_BYTES, filename), SNIFFED_MEMBERS):
                     if member.name.removeprefix("./") == "info/index.json":
                         return True
         except (InvalidFile, TooLarge):

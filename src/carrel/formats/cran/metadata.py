@@ -10,6 +10,7 @@ from typing import Any, BinaryIO
 from carrel.core.errors import BadRequest, InvalidFile, MetadataMismatch, TooLarge
 from carrel.core.kinds import Kind
 from carrel.formats.archives import (
+    SNIFFED_MEMBERS,
     check_tar_member,
     damaged_is_invalid,
     gzip_reader,
@@ -63,7 +64,7 @@ class CranFormat:
                 with open_zip(source, filename, Limits()) as archive:
                     return f"{match[1]}/DESCRIPTION" in archive.namelist()
             with damaged_is_invalid(filename):
-                members = tar_members(gzip_reader(source, _SNIFFED_BYTES, filename))
+                members = tar_members(gzip_reader(source, _SNIFFED_BYTES, filename), SNIFFED_MEMBERS)
                 return any(_DESCRIPTION.match(member.name) for _, member in members)
         except (InvalidFile, TooLarge):
             return False

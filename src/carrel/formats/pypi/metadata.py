@@ -26,6 +26,7 @@ from packaging.version import InvalidVersion, Version
 from carrel.core.errors import InvalidFile, MetadataMismatch, TooLarge
 from carrel.core.kinds import Kind
 from carrel.formats.archives import (
+    SNIFFED_MEMBERS,
     check_tar_member,
     damaged_is_invalid,
     gzip_reader,
@@ -95,7 +96,7 @@ class PypiFormat:
             if filename.endswith(".zip"):
                 return _read_zip_sdist(source, filename, Limits()).metadata is not None
             with damaged_is_invalid(filename):
-                members = tar_members(gzip_reader(source, _SNIFFED_BYTES, filename))
+                members = tar_members(gzip_reader(source, _SNIFFED_BYTES, filename), SNIFFED_MEMBERS)
                 return any(_ROOT_METADATA.match(member.name) for _, member in members)
         except (InvalidFile, TooLarge):
             return False

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable, Iterator
+from io import SEEK_END
 from pathlib import PurePosixPath
 from typing import Any, BinaryIO
 
@@ -150,31 +151,39 @@ def packed_texts(source: BinaryIO, filename: str) -> Iterator[tuple[str, bytes]]
 
 
 def _zipped(source: BinaryIO, filename: str) -> Iterator[tuple[str, bytes]]:
+    most = _most_members(source)
     with open_zip(source, filename, Limits()) as archive:
         for entry in archive.infolist():
             if filename.endswith(".conda") and entry.filename.startswith("info-") and entry.filename.endswith(".tar.zst"):
                 with archive.open(entry) as stream:
-                    yield from _members(zstd_reader(stream, _EXPANDED_BYTES, filename), filename, everything=True)
+                    yield from _members(zstd_reader(stream, _EXPANDED_BYTES, filename), filename, most, everything=True)
             elif _is_text(entry.filename) and entry.file_size <= _MEMBER_BYTES and not entry.is_dir():
                 yield entry.filename, read_zip_member(archive, entry, filename, _MEMBER_BYTES)
 
 
 def _tarred(source: BinaryIO, filename: str) -> Iterator[tuple[str, bytes]]:
+    most = _most_members(source)
     if filename.endswith(".bz2"):
         # conda writes info/ first; what comes after it would take long to unpack.
         seen = False
-        for name, data in _members(bz2_reader(source, _EXPANDED_BYTES, filename), filename, everything=True):
+        for name, data in _members(bz2_reader(source, _EXPANDED_BYTES, filename), filename, most, everything=True):
             if name.startswith("info/"):
                 seen = True
             elif seen:
                 return
             yield name, data
         return
-    yield from _members(gzip_reader(source, _EXPANDED_BYTES, filename), filename, everything=False)
+    yield from _members(gzip_reader(source, _EXPANDED_BYTES, filename), filename, most, everything=False)
 
 
-def _members(stream: BoundedReader, filename: str, *, everything: bool) -> Iterator[tuple[str, bytes]]:
-    for archive, member in tar_members(stream):
+def _most_members(source: BinaryIO) -> int:
+    size = source.seek(0, SEEK_END)
+    source.seek(0)
+    return Limits().for_size(size).archive_members
+
+
+def _members(stream: BoundedReader, filename: str, most: int, *, everything: bool) -> Iterator[tuple[str, bytes]]:
+    for archive, member in tar_members(stream, most):
         wanted = everything or _is_text(member.name)
         if member.isreg() and member.size <= _MEMBER_BYTES and wanted:
             yield member.name.removeprefix("./"), read_tar_member(archive, member, filename, _MEMBER_BYTES)

@@ -114,17 +114,19 @@ class HubHandler(RequestHandler):
 
     def _query(self, model: type[BaseModel]) -> dict[str, Any]:
         given: dict[str, Any] = {}
+        name = ""
         try:
             for name, field in model.model_fields.items():
                 values = self.request.query_arguments.get(field.alias or name)
                 if values:
                     texts = [value.decode() for value in values]
                     if any("\0" in text for text in texts):
-                        raise BadRequest("A query parameter holds a NUL character, which no text has here.", code="nul_character")
+                        message = f"The query parameter {name!r} holds a NUL character, which no text has here."
+                        raise BadRequest(message, code="nul_character", field=name)
                     repeatable = getattr(field.annotation, "__origin__", None) in (list, tuple)
                     given[field.alias or name] = texts if repeatable else texts[-1]
         except UnicodeDecodeError as error:
-            raise BadRequest("A query parameter is not UTF-8.") from error
+            raise BadRequest(f"The query parameter {name!r} is not UTF-8.", field=name) from error
         return given
 
     def write_reply(self, declaration: Declaration, result: Any) -> None:
