@@ -109,7 +109,9 @@ INTERFACES = {"conda": ("v1", "quetz", "anaconda"), "pypi": ("v1", "legacy", "an
 def cases() -> Iterator[Any]:
     for name, group in {"conda": CONDA, "pypi": PYPI, "r": R, "document": DOCUMENTS}.items():
         for title, case in group.items():
-            yield pytest.param(case, INTERFACES.get(name, ("v1",)), id=f"{name}-{title}".replace(" ", "-"))
+            # Headers of tar files take a second to read; once is enough.
+            interfaces = INTERFACES.get(name, ("v1",))[: 1 if title == "many members" else None]
+            yield pytest.param(case, interfaces, id=f"{name}-{title}".replace(" ", "-"))
 
 
 @pytest.mark.parametrize(("case", "interfaces"), list(cases()))
