@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -28,6 +29,7 @@ from carrel.hub.channels.conda.indexes import ChannelRef
 from carrel.hub.context import Hub
 from carrel.hub.labels.models import label_change, label_change_item
 from carrel.hub.labels.views import Action, ChangeRequest, ChangeView, FileSelection
+from carrel.hub.packages import repository as packages
 from carrel.hub.packages.changes import PackageChange, Reason
 from carrel.hub.packages.copying import CopyRequest, CopyView, Existing, Outcome
 from carrel.hub.packages.models import companion, file, property_
@@ -419,6 +421,49 @@ def test_a_thousand_files_at_once(world: World, packages: int, versions: int, se
     assert min(middle - started, ended - again) < seconds
     # They grow with batches of packages, not with files.
     assert count < 80
+
+
+def test_uploads_promotions_and_removals_at_once(world: World) -> None:
+    """Nobody waits for each other in a circle, and no label is removed under a file that is to get it."""
+    names = [f"p{number}" for number in range(4)]
+    world.conda(*names, labels=("dev", "main", "passing"))
+    ids = {name: world.read(lambda uow, name=name: packages.find_any(uow, world.acme, name)).id for name in names}
+    failures: list[BaseException] = []
+
+    def upload(number: int) -> None:
+        name = names[number % len(names)]
+        with world.hub.database.write() as uow:
+            packages.lock(uow, ids[name])
+            record = conda_record(name, f"{number}.{threading.get_ident()}")
+            added = Rows(uow.connection).conda_file(world.acme, ids[name], record, labels=())
+            world.hub.labels.add(uow, Role.MEMBER, world.acme, added.id, ("dev", "passing"), new=True)
+            world.hub.label_changes._upkeep.notify(uow, world.acme, ids[name], ("conda",), Reason.FILES)
+
+    def promote(number: int) -> None:
+        world.change("bob", *(("move", "dev", "main") if number % 2 else ("copy", "main", "dev")))
+
+    def remove(number: int) -> None:
+        deleted = world.change("alice", "delete", "passing")
+        world.undo("alice", deleted.id)
+
+    def run(work: Callable[[int], None]) -> None:
+        for number in range(10):
+            try:
+                work(number)
+            except (NotFound, Conflict):
+                pass  # the label was removed, or made again, by another
+            except Exception as error:
+                failures.append(error)
+
+    threads = [threading.Thread(target=run, args=(work,)) for work in (upload, upload, promote, promote, remove)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+    under = [name for label in ("dev", "main") for name in world.under(label)]
+    assert len(set(under)) == 4 + 20
+    assert world.channel("dev") + world.channel("main") == len(under)
 
 
 # Copies

@@ -116,7 +116,7 @@ def count(uow: UnitOfWork, files: Select[tuple[int]]) -> int:
 
 def lock_packages(uow: UnitOfWork, ids: Any) -> list[Row[Any]]:
     """Return the packages that the query *ids* names, by id; none of them changes before the unit ends."""
-    return list(uow.connection.execute(select(package).where(package.c.id.in_(ids)).order_by(package.c.id).with_for_update()))
+    return list(uow.connection.execute(select(package).where(package.c.id.in_(ids)).order_by(package.c.id).with_for_update(key_share=True)))
 
 
 def packages_of(files: Select[tuple[int]]) -> Any:
@@ -137,6 +137,11 @@ def files_of(change_id: int) -> Any:
 def under(label_id: int) -> Any:
     """Return the query for the ids of all files under a label, those of drafts included."""
     return select(file_label.c.file_id).where(file_label.c.label_id == label_id)
+
+
+def packages_under(label_id: int) -> Any:
+    """Return the query for the ids of the packages that have files under a label."""
+    return select(file.c.package_id).where(file.c.id.in_(under(label_id))).distinct()
 
 
 def count_any(uow: UnitOfWork, files: Any) -> int:

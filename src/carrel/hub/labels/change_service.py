@@ -106,17 +106,17 @@ class LabelChangeService:
             if repository.by_name(uow, owner.id, row.target) is None:
                 raise Conflict(f"The label {row.target!r} was renamed or removed since.", code="changed_since")
             return self._rename(uow, principal, owner, row.target, row.source, summary, tell=True)
-        created = self._made_again(uow, principal, owner, row)
         labels = change_repository.labels_of_change(uow, change_id)
         require_labels(principal, labels or {row.source})
         locked = [item.name for item in repository.by_names(uow, owner.id, labels) if item.locked]
         require_unlocked(principal.role_in(owner.id), locked)
         for package in change_repository.lock_packages(uow, change_repository.packages_of_change(change_id)):
             require_permission(principal, package, Permission.WRITE)
+        created = self._made_again(uow, principal, owner, row)  # after the packages: uploads make labels in that order, too
         undo_id = self._insert(uow, principal, owner.id, Action.UNDO, None, None, summary)
         change_repository.note_reversed(uow, undo_id, change_id, owner.id)
         view = self._carry_out(uow, owner.id, undo_id)
-        self._tell(uow, owner.id, change_repository.kinds_by_package(uow, change_repository.files_of(undo_id)), label_itself=bool(created))
+        self._tell(uow, owner.id, change_repository.kinds_by_package(uow, change_repository.files_of(undo_id)))
         missed = change_repository.described(uow, None, change_repository.missed(change_id, undo_id))
         detail = {"change": undo_id, "count": view.count, "left_alone": len(missed)}
         record(uow, principal, "label.undo", owner.id, f"{namespace}/label-changes/{change_id}", detail)
@@ -128,12 +128,12 @@ class LabelChangeService:
         )
 
     def page(self, uow: UnitOfWork, principal: Principal, namespace: str, *, limit: int = 50, cursor: str | None = None) -> ChangePage:
-        """Return the changes of a namespace, newest first, without their files (members).
+        """Return the changes of a namespace, newest first, without their files (members, and those who were given packages).
 
-        Members who are not owners see those that concern a package they see.
+        Those who are not owners see the ones that concern a package they see.
         """
         owner = find_namespace(uow, namespace)
-        require_member(principal, owner)
+        _require_insider(principal, owner)
         key = decode_cursor(cursor)
         if key and not (key.isascii() and key.isdigit() and len(key) <= 18):
             raise BadRequest("The cursor is not one that this hub gave.", code="invalid_cursor")
@@ -225,7 +225,7 @@ class LabelChangeService:
         repository.update_label(uow, row.id, {"name": new_name})
         if tell:
             record(uow, principal, "label.rename", owner.id, f"{owner.name}/{name}", {"to": new_name, "change": change_id, "count": count})
-            self._tell(uow, owner.id, change_repository.kinds_by_package(uow, labelled), label_itself=True)
+            self._tell(uow, owner.id, change_repository.kinds_by_package(uow, labelled))
         return self._read(uow, owner.id, change_id)
 
     def _delete(self, uow: UnitOfWork, principal: Principal, owner: Row[Any], request: ChangeRequest, *, tell: bool) -> ChangeView:
@@ -238,7 +238,7 @@ class LabelChangeService:
         repository.delete_label(uow, row.id)
         if tell:
             record(uow, principal, "label.delete", owner.id, f"{owner.name}/{row.name}", {"change": change_id, "count": view.count})
-            self._tell(uow, owner.id, packages, label_itself=True)
+            self._tell(uow, owner.id, packages)
         return view
 
     def _made_again(self, uow: UnitOfWork, principal: Principal, owner: Row[Any], change: Row[Any]) -> tuple[str, ...]:
@@ -263,14 +263,12 @@ class LabelChangeService:
         change_repository.update_change(uow, change_id, {"count": len(items)})
         return replace(self._read(uow, namespace_id, change_id), files=tuple(files), plan=plan_of(files))
 
-    def _tell(self, uow: UnitOfWork, namespace_id: int, packages: Mapping[int, set[str]], *, label_itself: bool = False) -> None:
+    def _tell(self, uow: UnitOfWork, namespace_id: int, packages: Mapping[int, set[str]]) -> None:
         changes = [
             PackageChange(namespace_id, package_id, frozenset(Kind(kind) for kind in kinds), Reason.LABELS)
             for package_id, kinds in sorted(packages.items())
         ]
         self._upkeep.notify_all(uow, changes)
-        if label_itself:
-            advance_all(uow.connection, namespace_id)
 
     def _insert(
         self,
@@ -303,7 +301,7 @@ class LabelChangeService:
 
     def _visible(self, uow: UnitOfWork, principal: Principal, owner: Row[Any], change_id: int, *, lock: bool = False) -> Row[Any]:
         """Return a change that the caller may know of."""
-        require_member(principal, owner)
+        _require_insider(principal, owner)
         row = change_repository.find(uow, owner.id, change_id, lock=lock) if change_id < 1 << 62 else None
         if row is None or not (
             sees_everything(principal, owner.id) or change_repository.visible_counts(uow, principal, [change_id]).get(change_id)
@@ -329,4 +327,13 @@ class LabelChangeService:
         row = self._label(uow, principal, owner, name)
         if row.locked:
             raise Conflict(f"The label {name!r} is locked. Unlock it first.", code="label_locked")
+        # In the order of uploads: packages, labels, channels, then what hangs on them.
+        change_repository.lock_packages(uow, change_repository.packages_under(row.id))
+        repository.lock(uow, row.id)
+        advance_all(uow.connection, owner.id)
         return row
+
+
+def _require_insider(principal: Principal, namespace: Row[Any]) -> None:
+    if not principal.granted_in(namespace.id):
+        require_member(principal, namespace)

@@ -20,6 +20,8 @@ from carrel.hub.packages.visibility import listed_packages, visible_files
 _BY_NAMES = select(label.c.id, label.c.name, label.c.locked).where(
     label.c.namespace_id == bindparam("namespace_id"), label.c.name.in_(bindparam("names", expanding=True))
 )
+# A label that is about to be put on a file is not removed meanwhile.
+_KEPT = _BY_NAMES.order_by(label.c.id).with_for_update(read=True, key_share=True)
 _BY_NAME = select(label).where(label.c.namespace_id == bindparam("namespace_id"), label.c.name == bindparam("name"))
 _LABELS_OF_FILE = select(file_label.c.label_id).where(file_label.c.file_id == bindparam("file_id"))
 
@@ -29,9 +31,19 @@ def by_names(uow: UnitOfWork, namespace_id: int, names: Collection[str]) -> list
     return list(uow.connection.execute(_BY_NAMES, {"namespace_id": namespace_id, "names": list(names)}))
 
 
+def keep(uow: UnitOfWork, namespace_id: int, names: Collection[str]) -> list[Row[Any]]:
+    """Return :func:`by_names`; none of them is removed before the unit, which writes, ends."""
+    return list(uow.connection.execute(_KEPT, {"namespace_id": namespace_id, "names": list(names)}))
+
+
 def by_name(uow: UnitOfWork, namespace_id: int, name: str) -> Row[Any] | None:
     """Return a label."""
     return uow.connection.execute(_BY_NAME, {"namespace_id": namespace_id, "name": name}).one_or_none()
+
+
+def lock(uow: UnitOfWork, label_id: int) -> None:
+    """Let no other transaction put the label on a file before the unit ends."""
+    uow.connection.execute(select(label.c.id).where(label.c.id == label_id).with_for_update())
 
 
 def insert_labels(uow: UnitOfWork, namespace_id: int, names: Collection[str], moment: datetime) -> None:

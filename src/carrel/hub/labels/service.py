@@ -190,10 +190,10 @@ class LabelService:
             A label is locked.
         """
         wanted = {validate_label(name) for name in names}
-        rows = repository.by_names(uow, namespace_id, wanted)
+        rows = repository.keep(uow, namespace_id, wanted)
         if missing := wanted - {row.name for row in rows}:
             repository.insert_labels(uow, namespace_id, missing, now())
-            rows = repository.by_names(uow, namespace_id, wanted)
+            rows = repository.keep(uow, namespace_id, wanted)
         require_unlocked(role, [row.name for row in rows if row.locked])
         return {row.id for row in rows}
 

@@ -30,7 +30,8 @@ def _packages() -> Select[Any]:
 
 # Statements of the upload path are built once: building them takes longer than running them.
 _ANY = _packages().where(package.c.namespace_id == bindparam("namespace_id"), package.c.name_key == bindparam("name_key"))
-_LOCK = select(package.c.id).where(package.c.id == bindparam("package_id")).with_for_update()
+# Rows that refer to the package may still be added by others: FOR NO KEY UPDATE.
+_LOCK = select(package.c.id).where(package.c.id == bindparam("package_id")).with_for_update(key_share=True)
 _UPDATE = update(package).where(package.c.id == bindparam("key"))
 _PROVIDED = select(import_name.c.name).where(import_name.c.package_id == bindparam("package_id"))
 _PROVIDE = insert(import_name)
