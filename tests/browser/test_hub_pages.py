@@ -171,7 +171,8 @@ def test_the_whole_account_path_works_without_scripts(without_scripts: Page, fil
     assert user.status_code == 200
     page.goto("/-/settings/tokens")
     assert secret not in page.content()
-    page.click("li:has-text('build server') >> text=Revoke")
+    page.click("li:has-text('build server') >> summary:has-text('Revoke')")
+    page.click("text=Revoke build server")
     assert page.locator("li:has-text('build server')").count() == 0
     answer = requests.get(f"{filled.url}/api/v1/packages/lab/tool", headers={"Authorization": f"Bearer {secret}"}, timeout=30)
     assert answer.status_code == 401
