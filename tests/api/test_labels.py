@@ -292,3 +292,42 @@ def test_what_is_said_of_packages_and_releases(world: World) -> None:
     assert member.get(package).json()["summary"] == "all of it"
     found = world.people["anonymous"].get("search", params={"q": "helper", "namespace": org}).json()["items"]
     assert [item["summary"] for item in found if item["name"] == "helper"] == ["all of it"]
+
+
+# Of roles who may: (yank and texts, label change, copy away).
+EXPECTED = {
+    ("public", "anonymous"): (401, 401, 401),
+    ("public", "outsider"): (403, 403, 200),
+    ("public", "member"): (200, 200, 200),
+    ("unlisted", "outsider"): (403, 403, 200),
+    ("unlisted", "member"): (200, 200, 200),
+    ("organization", "anonymous"): (401, 401, 401),
+    ("organization", "outsider"): (404, 403, 404),
+    ("organization", "member"): (200, 200, 200),
+    ("private", "outsider"): (404, 403, 404),
+    ("private", "member"): (404, 404, 404),
+    ("private", "owner"): (200, 200, 200),
+}
+
+
+@pytest.mark.parametrize("visibility", ["public", "unlisted", "organization", "private"])
+def test_roles(world: World, visibility: str) -> None:
+    org, name = world.organization, f"cell-{visibility}"
+    artifact = conda(name, "1.0")
+    assert world.owner.upload(org, artifact.filename, artifact.data, visibility=visibility).ok
+    for (of, role), (changes, labels, copies) in EXPECTED.items():
+        if of != visibility:
+            continue
+        api = world.people[role]
+        for package in (name, "cell-absent") if changes == 404 else (name,):
+            root = f"packages/{org}/{package}"
+            answers = [
+                api.put(f"{root}/releases/1.0/yank", json={}),
+                api.delete(f"{root}/releases/1.0/yank"),
+                api.patch(f"{root}/releases/1.0", {"message": role}),
+            ]
+            assert {answer.status_code for answer in answers} == {changes}, (role, package)
+            change = {"action": "add", "to": "cells", "packages": [package], "dry_run": True}
+            assert api.post(f"namespaces/{org}/label-changes", change).status_code == labels, (role, package)
+            to = world.names.get(role, org)
+            assert api.post(f"{root}/copy", {"to_namespace": to, "dry_run": True}).status_code == copies, (role, package)
