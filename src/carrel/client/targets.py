@@ -40,8 +40,7 @@ class Target:
             return cls(found.namespace, found.name, found.version, hub_url=found.hub_url)
         parts = text.rstrip("/").split("/")
         if len(parts) > 1 and "@" in parts[1]:
-            name, _, version = parts[1].partition("@")
-            parts[1:2] = [name, version]
+            parts[1:2] = parts[1].split("@", 1)
         try:
             validate_namespace(parts[0])
             if len(parts) > 1:
@@ -56,9 +55,8 @@ class Target:
                 f"{text[:200]!r} is not understood: write NAMESPACE, NAMESPACE/PACKAGE, NAMESPACE/PACKAGE@VERSION or "
                 "NAMESPACE/PACKAGE@VERSION/FILE (a file for one platform as linux-64/FILE)."
             )
-        named = [*parts[:3], *[None] * (3 - len(parts[:3]))]
-        version = None if named[2] == "latest" else named[2]
-        return cls(str(named[0]), named[1], version, rest[-1] if rest else None, "/".join(rest[:-1]))
+        release = parts[2] if len(parts) > 2 and parts[2] != "latest" else None
+        return cls(parts[0], parts[1] if len(parts) > 1 else None, release, rest[-1] if rest else None, "/".join(rest[:-1]))
 
     @property
     def reference(self) -> Reference:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
@@ -202,7 +204,7 @@ def upgrade() -> None:
     op.add_column("token", sa.Column("flagged_at", sa.BigInteger()))
     op.add_column("token", sa.Column("flag_reason", sa.String(500), server_default="", nullable=False))
     # On SQLite the short columns move before the long ones, which are read past otherwise.
-    anew = "always" if op.get_bind().dialect.name == "sqlite" else "never"
+    anew: Literal["always", "never"] = "always" if op.get_bind().dialect.name == "sqlite" else "never"
     with op.batch_alter_table("shard", recreate=anew, partial_reordering=[_SHARD_COLUMNS]) as batch:
         batch.add_column(sa.Column("revision", JSON_VALUE))
         batch.add_column(sa.Column("json_removed", sa.LargeBinary()))
