@@ -399,6 +399,20 @@ def test_tokens(quick: QuickCarrel, eve: str, hub: HubProcess) -> None:
     assert "conda:download" in quick.ok("token", "scopes").out
 
 
+def test_the_token_of_this_machine_is_replaced_before_it_expires(quick: QuickCarrel, hub: HubProcess) -> None:
+    token = hub.create_user("hurried", expires_in=3600)
+    quick.ok("login", "--hub", hub.url, "--token", stdin=token)
+    assert "expires in" in quick.ok("label", "list").err
+    assert "expires in" not in quick.ok("label", "list", "--quiet").err
+    made = quick.json("token", "rotate", "--overlap", "0s")
+    assert made["token"] == ""
+    assert quick.json("whoami")["user"] == "hurried"
+    kept = (quick.home / "config" / "credentials.json").read_text()
+    assert token not in kept
+    assert made["prefix"] in kept
+    assert quick("whoami", env={"CARREL_TOKEN": token}).code == 4
+
+
 # Collections and channels
 
 

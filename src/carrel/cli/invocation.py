@@ -49,6 +49,7 @@ class Invocation:
     as_json: bool = False
     quiet: bool = False
     store: CredentialStore = field(default_factory=CredentialStore)
+    _clients: list[HubClient] = field(default_factory=list, repr=False)
 
     @property
     def hub_url(self) -> str:
@@ -68,7 +69,8 @@ class Invocation:
         from carrel.client.hub import HubClient
 
         url = self.hub_url
-        return HubClient(url, self.token(url))
+        self._clients.append(HubClient(url, self.token(url)))
+        return self._clients[-1]
 
     def signed_in_client(self) -> HubClient:
         """Return a client that acts for a person.
@@ -128,7 +130,9 @@ class Invocation:
         self.note(click.style("Note: ", fg="yellow") + text)
 
     def answer(self, document: Mapping[str, Any], lines: str | Iterable[str] = ()) -> None:
-        """Print the answer to standard output: *document* with ``--json``, else *lines*."""
+        """Print the answer to standard output: *document* with ``--json``, else *lines*; and what the hub says of the token."""
+        for warning in dict.fromkeys(client.token_warning for client in self._clients if client.token_warning):
+            self.warn(warning)
         if self.as_json:
             click.echo(json.dumps(document, indent=2, ensure_ascii=False, default=str))
             return

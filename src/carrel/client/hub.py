@@ -27,6 +27,7 @@ from carrel.client.publishers import Publishers
 from carrel.client.publishing import PublishingMethods
 from carrel.client.tokens import Tokens
 from carrel.client.transport import Transport
+from carrel.core.tokens import redact
 
 
 class HubClient(PublishingMethods, PackageMethods):
@@ -53,6 +54,11 @@ class HubClient(PublishingMethods, PackageMethods):
     def base_url(self) -> str:
         """Address of the hub, without a trailing slash."""
         return self._http.base_url
+
+    @property
+    def token_warning(self) -> str:
+        """What the hub last said of the token, such as that it expires soon; mostly empty."""
+        return redact(self._http.token_warning)
 
     def __enter__(self) -> Self:
         return self

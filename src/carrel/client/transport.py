@@ -65,6 +65,7 @@ class Transport:
         self._auth = HeaderAuth(f"Bearer {token}" if token else None)
         self._anonymous = HeaderAuth(None)
         self._attempts = attempts
+        self.token_warning = ""  # what the hub last said of the token, such as that it expires soon
         if session is None:
             session = requests.Session()
             adapter = HTTPAdapter(pool_connections=4, pool_maxsize=16)
@@ -133,6 +134,8 @@ class Transport:
                 continue
             except requests.RequestException as error:
                 raise UpstreamError(f"The request to {self.base_url} failed: {redact(str(error))[:300]}", url=redact(url)) from error
+            if own and (warning := response.headers.get("Conda-Token-Warning")):
+                self.token_warning = warning
             if response.status_code < 400:
                 return response
             if response.status_code in _RETRIED_STATUSES and attempt < attempts:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -145,16 +146,34 @@ def _show_secret(invocation: Invocation, made: Token) -> None:
     invocation.answer({**_json(made), "token": made.token}, made.token)
 
 
-@subcommand(_SECRET, examples=("carrel token rotate ci --overlap 1d",))
-@click.argument("token")
+@subcommand(
+    {**_TOKEN, "token": "The new token, shown this once; empty when it was kept for this machine."},
+    examples=("carrel token rotate", "carrel token rotate ci --overlap 1d"),
+)
+@click.argument("token", required=False)
 @click.option("--overlap", callback=_duration, default="1d", show_default=True, metavar="1d", help="How long the old one goes on working.")
-def rotate(invocation: Invocation, token: str, overlap: int) -> None:
+def rotate(invocation: Invocation, token: str | None, overlap: int) -> None:
     """Replace a token by a new one like it.
 
-    TOKEN is its number, its name or its first characters. The old one goes on working for the time of --overlap.
+    TOKEN is its number, its name or its first characters; without it the token of this machine is replaced, and the new one
+    kept. The old one goes on working for the time of --overlap.
     """
     client = invocation.signed_in_client()
-    _show_secret(invocation, client.tokens.rotate(_find(client, token).id, overlap))
+    if token is not None:
+        _show_secret(invocation, client.tokens.rotate(_find(client, token).id, overlap))
+        return
+    own = str(invocation.token(client.base_url))
+    found = next((entry for entry in client.tokens.list() if entry.prefix and own.startswith(entry.prefix)), None)
+    if found is None:
+        raise NotFound("The token in use is not among yours. Sign in again: carrel login", code="token_not_found")
+    if os.environ.get("CARREL_TOKEN"):
+        _show_secret(invocation, client.tokens.rotate(found.id, overlap))
+        invocation.warn("CARREL_TOKEN is set: put the new token there.")
+        return
+    user = client.whoami().name
+    made = client.tokens.rotate(found.id, overlap)
+    invocation.store.save(client.base_url, made.token, user)
+    invocation.answer({**_json(made), "token": ""}, f"Token {found.id} is replaced by {made.id}, which this machine uses from now on.")
 
 
 @subcommand({"revoked": "The tokens that ended: objects with `id`, `name` and `prefix`."})
