@@ -182,7 +182,9 @@ def test_a_change_of_visibility_or_labels_shows_at_once(hub: HubProcess, people:
     assert requests.patch(api, json={"visibility": "public"}, headers=headers, timeout=30).ok
     file = f"{api}/releases/1.0/files/noarch%2F{name}-1.0-0.conda"
     assert requests.put(f"{file}/labels", json={"labels": ["other/label"]}, headers=headers, timeout=30).ok
-    assert name not in shards(get(hub, f"/conda/team/noarch/{SHARDS}"))
+    whole = get(hub, "/conda/team/noarch/repodata.json").json()
+    assert name not in {record["name"] for record in whole["packages.conda"].values()}
+    assert whole["removed"] == [f"{name}-1.0-0.conda"]  # its name stays in the shards, to say that
     assert name in shards(get(hub, f"/conda/team/label/other/label/noarch/{SHARDS}"))
     assert requests.delete(api, headers=headers, timeout=30).ok
     assert get(hub, f"/conda/team/label/other/label/noarch/{SHARDS}").status_code == 404
