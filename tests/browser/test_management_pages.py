@@ -239,6 +239,8 @@ def test_settings_of_packages_and_namespaces(page: Page) -> None:
     page.goto("/lab/tool/1.1")
     assert "Reason: Wrong" in str(page.locator("main").text_content())
     assert page.locator("p.notice:has-text('deprecated')").count() == 1
+    page.goto("/search?q=tool")
+    assert page.locator("li:has(h3 a[href='/lab/tool']) .badge").text_content() == "Deprecated"
     page.goto("/lab/tool/-/settings")
     page.click("li:has(h3:has-text('1.1')) >> text=Offer again")
     page.click("summary:has-text('Remove tool')")

@@ -85,6 +85,7 @@ def _found(sight: Sight) -> Select[Any]:
             package.c.summary,
             package.c.latest_version,
             package.c.visibility,
+            package.c.status,
             package.c.updated_at,
         )
         .join(namespace, namespace.c.id == package.c.namespace_id)
@@ -103,6 +104,7 @@ class FoundPackage:
     summary: str
     latest_version: str | None
     visibility: str
+    status: str
     updated_at: datetime
     import_names: tuple[str, ...]
 
@@ -225,6 +227,7 @@ class SearchRepository:
                 row.summary,
                 row.latest_version,
                 row.visibility,
+                row.status,
                 row.updated_at,
                 tuple(names.get(row.id, ())),
             )
