@@ -9,6 +9,7 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -86,7 +87,7 @@ def test_row_5(tmp_path: Path) -> None:
         for version in range(2, 5):
             write_random(path, size * MEGABYTE)  # other bytes: those that are known need not be written
             alone.append(size / timed(lambda: keep_alone(path, tmp_path / "copy")) * 1000)
-            rates.append(size / timed(lambda version=version: send(hub, token, path, version)) * 1000)
+            rates.append(size / timed(partial(send, hub, token, path, version)) * 1000)
         grown = memory_mb(hub.pid, "VmHWM") - before
         told: dict[str, Any] = {"test": f"{_HERE} -k row_5"}
         peer: dict[str, Any] = {"peer": "reading, both digests and a durable file", "peer_value": median(alone)}
