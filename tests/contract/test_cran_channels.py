@@ -10,6 +10,7 @@ from carrel.core.clock import now
 from carrel.core.kinds import Kind
 from carrel.database.engine import Database
 from carrel.hub.channels.audience import Audience
+from carrel.hub.channels.cran import indexes as cran_indexes
 from carrel.hub.channels.cran.indexes import CranIndexes, Form, TreeRef
 from carrel.hub.channels.cran.maintenance import CranChannelListener
 from carrel.hub.packages.changes import PackageChange, Reason
@@ -120,3 +121,16 @@ def test_each_audience_and_label_sees_its_own(world: World) -> None:
     assert listed(indexes, world, label="private") is None
     assert listed(indexes, world, label="private", subdir="windows/4.2", audience=given) == []
     assert listed(indexes, world, label="nowhere", audience=Audience.OWNER) is None
+
+
+def test_places_named_by_chance_do_not_fill_the_memory(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cran_indexes, "_MAX_BYTES", 5_500)
+    indexes = CranIndexes(world.database)
+    refs = [TreeRef(world.namespace_id, "main", f"linux/{number}/4.4") for number in range(20)]
+    assert all(indexes.index(ref, Audience.EVERYONE, Form.TEXT) for ref in refs)
+    kept = [ref for ref in refs if indexes.peek(ref, Audience.EVERYONE, Form.TEXT, 0)]
+    assert kept == refs[-5:]
+    world.upload("a", "1.0")  # after a change they are not looked at again
+    assert listed(indexes, world) == ["a 1.0"]
+    assert not any(indexes.peek(ref, Audience.EVERYONE, Form.TEXT, 0) for ref in refs)
+    assert listed(indexes, world, subdir="linux/0/4.4") == []

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-import threading
-from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from dataclasses import dataclass, field
 from enum import StrEnum
+
+from sqlalchemy import Connection
 
 from carrel.database.engine import Database
 from carrel.formats.cran import index
 from carrel.hub.channels.audience import Audience
 from carrel.hub.channels.cran.maintenance import PROTOCOL
 from carrel.hub.channels.cran.repository import CranChannelRepository, Entry
-from carrel.hub.channels.repository import ChannelVersionRepository
+from carrel.hub.channels.kept import KeptIndexes
 
 _MAX_BYTES = 48 * 1024 * 1024
 _MAX_BUILT = 32  # indexes of one tree: four forms for each kind of viewer
@@ -57,13 +57,6 @@ class _Tree:
         return _ENTRY_BYTES * sum(map(len, self.entries.values())) + sum(len(item.data) for item in self.built.values())
 
 
-@dataclass(slots=True)
-class _Namespace:
-    version: int = -1
-    trees: dict[TreeRef, _Tree] = field(default_factory=dict)
-    lock: threading.Lock = field(default_factory=threading.Lock)
-
-
 class CranIndexes:
     """Indexes of all namespaces, as far as they are asked for. Methods may be called from any thread.
 
@@ -73,16 +66,11 @@ class CranIndexes:
     """
 
     def __init__(self, database: Database) -> None:
-        self._database = database
-        self._namespaces: dict[int, _Namespace] = {}
-        self._recent: OrderedDict[TreeRef, int] = OrderedDict()  # bytes
-        self._bytes = 0
-        self._lock = threading.Lock()
+        self._kept: KeptIndexes[TreeRef, _Tree] = KeptIndexes(database, PROTOCOL, _MAX_BYTES, _update)
 
     def peek(self, ref: TreeRef, audience: Audience, form: Form, version: int) -> Index | None:
         """Return the index if it is in memory at *version* or later; touches no database."""
-        namespace = self._namespaces.get(ref.namespace_id)
-        tree = None if namespace is None or namespace.version < version else namespace.trees.get(ref)
+        tree = self._kept.peek(ref, version)
         return None if tree is None else tree.built.get((audience, form))
 
     def index(self, ref: TreeRef, audience: Audience, form: Form) -> Index | None:
@@ -92,54 +80,38 @@ class CranIndexes:
         """
         if not audience.shows(ref.label):
             return None
-        with self._lock:
-            namespace = self._namespaces.setdefault(ref.namespace_id, _Namespace())
-        with namespace.lock, self._database.read() as unit:
-            repository = CranChannelRepository(unit.connection)
-            self._catch_up(namespace, ref.namespace_id, ChannelVersionRepository(unit.connection, PROTOCOL), repository)
-            tree = namespace.trees.get(ref)
+        with self._kept.current(ref.namespace_id) as (connection, trees):
+            repository = CranChannelRepository(connection)
+            tree = trees.get(ref)
             if tree is None:
-                tree = namespace.trees[ref] = _Tree(_by_package(repository.entries(ref.namespace_id, ref.label, ref.subdir)))
+                tree = _Tree(_by_package(repository.entries(ref.namespace_id, ref.label, ref.subdir)))
             built = tree.built.get((audience, form))
             if built is None:
                 visible = [entry for entries in tree.entries.values() for entry in entries if _sees(audience, entry)]
-                if not visible and ref.label != "main" and not repository.label_is_listed(ref.namespace_id, ref.label, audience):
-                    return None
-                built = build(visible, form)
-                if len(tree.built) >= _MAX_BUILT:
-                    tree.built.clear()
-                tree.built[audience, form] = built
+                if visible or ref.label == "main" or repository.label_is_listed(ref.namespace_id, ref.label, audience):
+                    built = build(visible, form)
+                    if len(tree.built) >= _MAX_BUILT:
+                        tree.built.clear()
+                    tree.built[audience, form] = built
+                elif not tree.entries:
+                    return None  # labels named by chance are not kept
+            trees[ref] = tree
             size = tree.size
-        self._keep(ref, size)
+        self._kept.keep(ref, size)
         return built
 
-    def _catch_up(
-        self, namespace: _Namespace, namespace_id: int, versions: ChannelVersionRepository, repository: CranChannelRepository
-    ) -> None:
-        changes = versions.changes_since(namespace_id, namespace.version) if namespace.version >= 0 else None
-        if changes is None or changes.package_ids is None:
-            namespace.trees.clear()
-            namespace.version = versions.current(namespace_id)
-            return
-        if changes.package_ids:
-            for ref, tree in namespace.trees.items():
-                found = _by_package(repository.entries(namespace_id, ref.label, ref.subdir, changes.package_ids))
-                for package_id in changes.package_ids:
-                    tree.entries.pop(package_id, None)
-                tree.entries.update(found)
-                tree.built.clear()
-        namespace.version = changes.version
 
-    def _keep(self, ref: TreeRef, size: int) -> None:
-        with self._lock:
-            self._bytes += size - self._recent.pop(ref, 0)
-            self._recent[ref] = size
-            while self._bytes > _MAX_BYTES and len(self._recent) > 1:
-                dropped, dropped_size = self._recent.popitem(last=False)
-                self._bytes -= dropped_size
-                namespace = self._namespaces.get(dropped.namespace_id)
-                if namespace is not None:
-                    namespace.trees.pop(dropped, None)
+def _update(connection: Connection, trees: dict[TreeRef, _Tree], package_ids: Set[int]) -> None:
+    repository = CranChannelRepository(connection)
+    for ref, tree in list(trees.items()):
+        if not tree.entries:  # of a platform that was named by chance, perhaps: not to be looked at after every change
+            trees.pop(ref, None)
+            continue
+        found = _by_package(repository.entries(ref.namespace_id, ref.label, ref.subdir, package_ids))
+        for package_id in package_ids:
+            tree.entries.pop(package_id, None)
+        tree.entries.update(found)
+        tree.built.clear()
 
 
 def build(entries: Iterable[Entry], form: Form) -> Index:

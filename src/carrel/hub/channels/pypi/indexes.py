@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-import threading
-from collections import OrderedDict
-from dataclasses import dataclass, field
+from collections.abc import Set
+from dataclasses import dataclass
+
+from sqlalchemy import Connection
 
 from carrel.database.engine import Database
 from carrel.formats.pypi import index
 from carrel.hub.channels.audience import Audience
+from carrel.hub.channels.kept import KeptIndexes
 from carrel.hub.channels.pypi.maintenance import PROTOCOL
 from carrel.hub.channels.pypi.repository import BASE_MARK, PypiChannelRepository
-from carrel.hub.channels.repository import ChannelVersionRepository
 
 _MAX_BYTES = 32 * 1024 * 1024
 
@@ -57,13 +58,6 @@ class PageRef:
     audience: Audience
 
 
-@dataclass(slots=True)
-class _Namespace:
-    version: int = -1
-    pages: dict[PageRef, Pages] = field(default_factory=dict)
-    lock: threading.Lock = field(default_factory=threading.Lock)
-
-
 class PypiIndexes:
     """Pages of all namespaces, as far as they are asked for. Methods may be called from any thread.
 
@@ -73,62 +67,34 @@ class PypiIndexes:
     """
 
     def __init__(self, database: Database) -> None:
-        self._database = database
-        self._namespaces: dict[int, _Namespace] = {}
-        self._recent: OrderedDict[PageRef, int] = OrderedDict()  # bytes
-        self._bytes = 0
-        self._lock = threading.Lock()
+        self._kept: KeptIndexes[PageRef, Pages] = KeptIndexes(database, PROTOCOL, _MAX_BYTES, _forget)
 
     def peek(self, ref: PageRef, version: int) -> Pages | None:
         """Return the page if it is in memory at *version* or later; touches no database."""
-        namespace = self._namespaces.get(ref.namespace_id)
-        if namespace is None or namespace.version < version:
-            return None
-        return namespace.pages.get(ref)
+        return self._kept.peek(ref, version)
 
     def page(self, ref: PageRef) -> Pages | None:
         """Return the page at the committed version; None when there is no such project, or label, for this audience."""
         if not ref.audience.shows(ref.label):
             return None
-        with self._lock:
-            namespace = self._namespaces.setdefault(ref.namespace_id, _Namespace())
-        with namespace.lock, self._database.read() as unit:
-            repository = PypiChannelRepository(unit.connection)
-            self._catch_up(namespace, ref.namespace_id, ChannelVersionRepository(unit.connection, PROTOCOL), repository)
-            known = namespace.pages.get(ref)
+        with self._kept.current(ref.namespace_id) as (connection, pages):
+            known = pages.get(ref)
             if known is None:
+                repository = PypiChannelRepository(connection)
                 known = _root(repository, ref) if not ref.project else _project(repository, ref)
                 if known is not None:
-                    namespace.pages[ref] = known
+                    pages[ref] = known
         if known is not None:
-            self._keep(ref, known.size)
+            self._kept.keep(ref, known.size)
         return known
 
-    def _catch_up(
-        self, namespace: _Namespace, namespace_id: int, versions: ChannelVersionRepository, repository: PypiChannelRepository
-    ) -> None:
-        changes = versions.changes_since(namespace_id, namespace.version) if namespace.version >= 0 else None
-        if changes is None or changes.package_ids is None:
-            namespace.pages.clear()
-            namespace.version = versions.current(namespace_id)
-            return
-        if changes.package_ids:
-            names = repository.canonical_names(changes.package_ids)
-            for ref, pages in list(namespace.pages.items()):
-                if not ref.project or ref.project in names or pages.package_ids & changes.package_ids:
-                    del namespace.pages[ref]
-        namespace.version = changes.version
 
-    def _keep(self, ref: PageRef, size: int) -> None:
-        with self._lock:
-            self._bytes += size - self._recent.pop(ref, 0)
-            self._recent[ref] = size
-            while self._bytes > _MAX_BYTES and len(self._recent) > 1:
-                dropped, dropped_size = self._recent.popitem(last=False)
-                self._bytes -= dropped_size
-                namespace = self._namespaces.get(dropped.namespace_id)
-                if namespace is not None:
-                    namespace.pages.pop(dropped, None)
+def _forget(connection: Connection, pages: dict[PageRef, Pages], package_ids: Set[int]) -> None:
+    """Drop the lists of projects, and the pages that tell of packages or are to."""
+    names = PypiChannelRepository(connection).canonical_names(package_ids)
+    for ref, known in list(pages.items()):
+        if not ref.project or ref.project in names or known.package_ids & package_ids:
+            pages.pop(ref, None)
 
 
 def _project(repository: PypiChannelRepository, ref: PageRef) -> Pages | None:
