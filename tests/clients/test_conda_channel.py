@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 import uuid
 from pathlib import Path
 
 import pytest
 import requests
+from conda_client import Refused, run
 from hub_uploads import upload
 
 from carrel.testing.artifacts import build_conda
 from carrel.testing.hub import HubProcess
 
-# A process of its own: the library can crash an interpreter that ends at once.
 SCRIPT = """
-import asyncio, json, os, sys
 from rattler import Channel, Client, Gateway, SourceConfig, VirtualPackage, install, solve
 
 async def main(channel, folder, specs, sharded, headers):
@@ -27,31 +23,14 @@ async def main(channel, folder, specs, sharded, headers):
     virtual = [package.into_generic() for package in VirtualPackage.detect()]
     records = await solve([Channel(channel)], specs, gateway=gateway, platforms=["linux-64", "noarch"], virtual_packages=virtual)
     await install(records, folder + "/prefix", cache_dir=folder + "/packages", show_progress=False, client=client)
-    print(json.dumps([[record.name.normalized, str(record.version), str(record.build)] for record in records]))
-
-try:
-    asyncio.run(main(**json.load(sys.stdin)))
-    status = 0
-except Exception as error:
-    print(type(error).__name__, error, file=sys.stderr)
-    status = 1
-sys.stdout.flush()
-sys.stderr.flush()
-os._exit(status)
+    return [[record.name.normalized, str(record.version), str(record.build)] for record in records]
 """
-
-
-class Refused(Exception):
-    """The client found no solution or could not fetch."""
 
 
 def install(channel: str, folder: Path, *specs: str, sharded: bool = True, headers: dict[str, str] | None = None) -> list[str]:
     """Solve and install; return what was installed as ``name-version-build``."""
-    arguments = {"channel": channel, "folder": str(folder), "specs": specs, "sharded": sharded, "headers": headers or {}}
-    done = subprocess.run([sys.executable, "-c", SCRIPT], input=json.dumps(arguments), capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise Refused(done.stderr)
-    return sorted("-".join(record) for record in json.loads(done.stdout))
+    installed = run(SCRIPT, channel=channel, folder=str(folder), specs=specs, sharded=sharded, headers=headers or {})
+    return sorted("-".join(record) for record in installed)
 
 
 @pytest.fixture(scope="module")

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
+from conda_client import Refused, run
 from hub_uploads import upload
 
 from carrel.testing.artifacts import build_conda
 from carrel.testing.hub import HubProcess
 
-# A process of its own: the library can crash an interpreter that ends at once.
 SCRIPT = """
-import asyncio, json, os, sys
 from rattler import Channel, Client, Gateway, MatchSpec, PackageName, SourceConfig, install, solve
 from rattler.package import RunExportsJson
 
@@ -45,31 +41,23 @@ async def main(channel, folder, sharded, specs=(), urls=(), names=(), exclude_ne
     relations = await gateway.channel_relations(channel, "noarch")
     answer["relations"] = None if relations is None else [relations.base, relations.overrides]
     answer["notices"] = [[notice.level, notice.message] for notice in await gateway.channel_notices([channel])]
-    print(json.dumps(answer))
-
-try:
-    asyncio.run(main(**json.load(sys.stdin)))
-    status = 0
-except Exception as error:
-    print(type(error).__name__, error, file=sys.stderr)
-    status = 1
-sys.stdout.flush()
-sys.stderr.flush()
-os._exit(status)
+    return answer
 """
+INSTALL = """
+from rattler import Client, RepoDataRecord, install
+from rattler.package_streaming import download_to_path
 
-
-class Refused(Exception):
-    """The client found no solution or could not fetch."""
+async def main(url, folder):
+    path = os.path.join(folder, url.rsplit("/", 1)[1])
+    await download_to_path(Client(), url, path)
+    record = await RepoDataRecord.from_package_archive(path)
+    await install([record], folder + "/prefix", cache_dir=folder + "/packages", show_progress=False)
+"""
 
 
 def ask(channel: str, folder: Path, *, sharded: bool, **options: Any) -> dict[str, Any]:
     """Return what the client made of a channel."""
-    arguments = {"channel": channel, "folder": str(folder), "sharded": sharded, **options}
-    done = subprocess.run([sys.executable, "-c", SCRIPT], input=json.dumps(arguments), capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise Refused(done.stderr)
-    answer: dict[str, Any] = json.loads(done.stdout)
+    answer: dict[str, Any] = run(SCRIPT, channel=channel, folder=str(folder), sharded=sharded, **options)
     return answer
 
 
@@ -123,24 +111,10 @@ def test_what_was_removed_is_not_chosen_and_can_be_installed(hub: HubProcess, to
     for version in ("3.0", "4.0"):
         with pytest.raises(Refused):
             ask(channel, tmp_path / version, sharded=sharded, specs=[f"tool=={version}"])
-        script = """
-import asyncio, os, sys
-from rattler import Client, RepoDataRecord, install
-from rattler.package_streaming import download_to_path
-async def main(url, folder):
-    path = os.path.join(folder, url.rsplit("/", 1)[1])
-    await download_to_path(Client(), url, path)
-    record = await RepoDataRecord.from_package_archive(path)
-    await install([record], folder + "/prefix", cache_dir=folder + "/packages", show_progress=False)
-asyncio.run(main(*sys.argv[1:]))
-sys.stdout.flush()
-os._exit(0)
-"""
         folder = tmp_path / f"direct-{version}"
         folder.mkdir()
         url = f"{channel}/noarch/tool-{version}-0.conda"
-        done = subprocess.run([sys.executable, "-c", script, url, str(folder)], capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stderr
+        run(INSTALL, url=url, folder=str(folder))
         assert (folder / "prefix/share/tool").read_text() == version
 
 
