@@ -5,6 +5,7 @@ from __future__ import annotations
 import bz2
 import gzip
 import io
+import re
 import struct
 import tarfile
 import zipfile
@@ -29,8 +30,9 @@ _ZSTD_WINDOW = 1 << 27
 _EXTENDED = frozenset({tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE, tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK})
 _EXTENDED_BYTES = 8192
 _SEARCH_BYTES = 1 << 30
-# Looked at while the kind of an archive is found out; a header takes some 30 µs.
+# Looked at while the kind of an archive is found out; a header takes some 30 µs, and gzip about a second to expand so much.
 SNIFFED_MEMBERS = 50_000
+_SNIFFED_BYTES = 256 * 1024 * 1024
 
 
 @contextmanager
@@ -223,6 +225,20 @@ def bz2_reader(stream: BinaryIO, limit: int, what: str) -> BoundedReader:
 def gzip_reader(stream: BinaryIO, limit: int, what: str) -> BoundedReader:
     """Return a reader of what the gzip *stream* expands to, at most *limit* bytes."""
     return BoundedReader(gzip.GzipFile(fileobj=stream, mode="rb"), limit, what)
+
+
+def tar_gz_holds(source: BinaryIO, filename: str, name: re.Pattern[str]) -> bool:
+    """Whether a member of the ``.tar.gz`` *source* has such a *name*.
+
+    Raises
+    ------
+    InvalidFile
+    TooLarge
+        Too much would have to be looked at.
+    """
+    with damaged_is_invalid(filename):
+        members = tar_members(gzip_reader(source, _SNIFFED_BYTES, filename), SNIFFED_MEMBERS)
+        return any(name.match(member.name) for _, member in members)
 
 
 def read_tar_member(archive: tarfile.TarFile, member: tarfile.TarInfo, filename: str, limit: int) -> bytes:

@@ -174,23 +174,21 @@ def _read_conda(source: BinaryIO, filename: str, limits: Limits) -> dict[str, by
         if expect_mapping(form, "metadata.json").get("conda_pkg_format_version") != 2:
             raise InvalidFile("metadata.json does not say conda_pkg_format_version 2, the only version of .conda there is.")
         with damaged_is_invalid(filename), archive.open(members[f"info-{stem}.tar.zst"]) as stream:
-            tar = tar_members(zstd_reader(stream, limits.expanded_bytes, f"The info part of {shown(filename)}"))
+            tar = tar_members(zstd_reader(stream, limits.expanded_bytes, f"The info part of {shown(filename)}"), limits.archive_members)
             return _collect(tar, filename, limits, whole=True)
 
 
 def _read_tar_bz2(source: BinaryIO, filename: str, limits: Limits) -> dict[str, bytes]:
     limit = search_limit(source, limits)  # old packages have info/ at the end
     with damaged_is_invalid(filename):
-        tar = tar_members(bz2_reader(source, limit, shown(filename)))
+        tar = tar_members(bz2_reader(source, limit, shown(filename)), limits.archive_members)
         return _collect(tar, filename, limits, whole=False)
 
 
 def _collect(tar: Iterator[tuple[tarfile.TarFile, tarfile.TarInfo]], filename: str, limits: Limits, *, whole: bool) -> dict[str, bytes]:
     found: dict[str, bytes] = {}
     leading = True
-    for count, (archive, member) in enumerate(tar, start=1):
-        if count > limits.archive_members:
-            raise TooLarge(f"{shown(filename)} has more than {limits.archive_members} members.", limit=limits.archive_members)
+    for archive, member in tar:
         name = check_member_name(member.name).removeprefix("./")
         in_info = name == "info" or name.startswith("info/")
         if not whole and not in_info:

@@ -10,7 +10,6 @@ from typing import Any, BinaryIO
 from carrel.core.errors import BadRequest, InvalidFile, MetadataMismatch, TooLarge
 from carrel.core.kinds import Kind
 from carrel.formats.archives import (
-    SNIFFED_MEMBERS,
     check_tar_member,
     damaged_is_invalid,
     gzip_reader,
@@ -19,6 +18,7 @@ from carrel.formats.archives import (
     read_zip_member,
     search_limit,
     shown,
+    tar_gz_holds,
     tar_members,
 )
 from carrel.formats.base import FileMetadata, Hints, Limits
@@ -34,7 +34,6 @@ _PACKAGE_NAME = re.compile(rf"{_PACKAGE}\Z")
 _VERSION_NAME = re.compile(rf"{_VERSION}\Z")
 _DESCRIPTION = re.compile(r"(?:\./)?([^/]+)/DESCRIPTION\Z")
 _DESCRIPTION_BYTES = 512 * 1024
-_SNIFFED_BYTES = 256 * 1024 * 1024  # expanded; gzip takes about a second for it
 _DEPENDENCIES = ("Depends", "Imports", "LinkingTo", "Suggests", "Enhances")
 _DEPENDENCY = re.compile(rf"(?:R|{_PACKAGE})(?:\s*\(\s*(?:>=|<=|==|!=|>|<)\s*[A-Za-z0-9.-]{{1,100}}\s*\))?\Z")
 _MOST_DEPENDENCIES = 5000
@@ -63,9 +62,7 @@ class CranFormat:
             if match[4] == "zip":
                 with open_zip(source, filename, Limits()) as archive:
                     return f"{match[1]}/DESCRIPTION" in archive.namelist()
-            with damaged_is_invalid(filename):
-                members = tar_members(gzip_reader(source, _SNIFFED_BYTES, filename), SNIFFED_MEMBERS)
-                return any(_DESCRIPTION.match(member.name) for _, member in members)
+            return tar_gz_holds(source, filename, _DESCRIPTION)
         except (InvalidFile, TooLarge):
             return False
         finally:
@@ -199,9 +196,7 @@ def _zip_candidates(source: BinaryIO, filename: str, limits: Limits) -> Iterator
 def _tar_candidates(source: BinaryIO, filename: str, limits: Limits) -> Iterator[tuple[str, bytes]]:
     reader = gzip_reader(source, search_limit(source, limits), shown(filename))
     with damaged_is_invalid(filename):
-        for count, (archive, member) in enumerate(tar_members(reader), start=1):
-            if count > limits.archive_members:
-                raise TooLarge(f"{shown(filename)} has more than {limits.archive_members} members.", limit=limits.archive_members)
+        for archive, member in tar_members(reader, limits.archive_members):
             check_tar_member(member)
             if match := _DESCRIPTION.match(member.name):
                 yield match[1], read_tar_member(archive, member, filename, _DESCRIPTION_BYTES)

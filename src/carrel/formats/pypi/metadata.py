@@ -26,7 +26,6 @@ from packaging.version import InvalidVersion, Version
 from carrel.core.errors import InvalidFile, MetadataMismatch, TooLarge
 from carrel.core.kinds import Kind
 from carrel.formats.archives import (
-    SNIFFED_MEMBERS,
     check_tar_member,
     damaged_is_invalid,
     gzip_reader,
@@ -35,6 +34,7 @@ from carrel.formats.archives import (
     read_zip_member,
     search_limit,
     shown,
+    tar_gz_holds,
     tar_members,
 )
 from carrel.formats.base import FileMetadata, Hints, Limits
@@ -46,7 +46,6 @@ _NOT_MODULES = frozenset(
     ("setup", "conftest", "noxfile", "tasks", "test", "tests", "doc", "docs", "example", "examples", "benchmarks", "scripts", "tools")
 )
 _MOST_REQUIREMENTS = 5000
-_SNIFFED_BYTES = 256 * 1024 * 1024  # expanded; gzip takes about a second for it
 # The parts of the core metadata that are kept as JSON; the description is kept by itself.
 _KEPT = (
     "metadata_version",
@@ -95,9 +94,7 @@ class PypiFormat:
         try:
             if filename.endswith(".zip"):
                 return _read_zip_sdist(source, filename, Limits()).metadata is not None
-            with damaged_is_invalid(filename):
-                members = tar_members(gzip_reader(source, _SNIFFED_BYTES, filename), SNIFFED_MEMBERS)
-                return any(_ROOT_METADATA.match(member.name) for _, member in members)
+            return tar_gz_holds(source, filename, _ROOT_METADATA)
         except (InvalidFile, TooLarge):
             return False
         finally:
@@ -212,9 +209,7 @@ def _read_sdist(source: BinaryIO, filename: str, limits: Limits) -> _Contents:
     try:
         with damaged_is_invalid(filename):
             reader = gzip_reader(source, search_limit(source, limits), shown(filename))
-            for count, (archive, member) in enumerate(tar_members(reader), start=1):
-                if count > limits.archive_members:
-                    raise TooLarge(f"{shown(filename)} has too many members.", limit=limits.archive_members)
+            for archive, member in tar_members(reader, limits.archive_members):
                 name = check_tar_member(member)
                 if not (member.issym() or member.islnk()):
                     paths.append(name)
