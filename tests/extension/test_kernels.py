@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from carrel.extension.environments import KernelFacts, contains, prefix_of_spec
+from carrel.environments.kernels import prefix_of_spec
+from carrel.extension.environments import KernelFacts, contains
 
 
 async def start(jp_fetch, name):
@@ -123,6 +124,7 @@ def test_facts_from_kernelspecs(tmp_path):
     assert prefix_of_spec({"argv": ["x"], "metadata": {"carrel": {"prefix": "/envs/b"}}}) == Path("/envs/b")
     assert prefix_of_spec({"argv": ["no-such-program-here"]}) is None
     assert prefix_of_spec({}) is None
+    assert prefix_of_spec({"argv": "no-such-program-here", "metadata": ["x"], "env": ["PATH"]}) is None
     assert KernelFacts("a", None, "r", {"language": "R"}).language == "r"
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -15,6 +14,7 @@ import click
 from carrel.cli.invocation import Invocation, usage
 from carrel.core.errors import CarrelError, NotFound
 from carrel.environments import Installed, Sources, Spec, find_prefix
+from carrel.environments.kernels import prefix_of_spec
 
 F = TypeVar("F", bound=Callable[..., Any])
 DEFAULT_CHANNELS = ("conda-forge",)
@@ -141,34 +141,10 @@ def kernelspec_prefix(name: str) -> Path:
             spec = json.loads(file.read_bytes())
         except (OSError, ValueError):
             continue
-        if isinstance(spec, dict) and (prefix := _prefix_of(spec, file)):
+        if isinstance(spec, dict) and (prefix := prefix_of_spec(spec, file)) and prefix.is_dir():
             return prefix
     raise NotFound(
         f"The environment of the kernel {name!r} was not found on this machine. Name it with --environment FOLDER, or publish the notebook "
         "alone with --no-environment.",
         code="kernel_not_found",
     )
-
-
-def _prefix_of(spec: Mapping[str, Any], file: Path) -> Path | None:
-    metadata = spec.get("metadata") or {}
-    own = metadata.get("carrel") if isinstance(metadata, Mapping) else None
-    for told in (own.get("prefix") if isinstance(own, Mapping) else None, metadata.get("conda_env_path")):
-        if isinstance(told, str) and Path(told).is_dir():
-            return Path(told)
-    argv = spec.get("argv") or []
-    program = str(argv[0]) if argv else ""
-    if program in ("python", "python3", f"python{sys.version_info[0]}.{sys.version_info[1]}"):
-        # Jupyter runs its own interpreter for these; a specification inside an environment belongs to that one.
-        around = file.parents[4] if len(file.parents) > 4 else file.parent
-        return around if (around / "pyvenv.cfg").is_file() or (around / "conda-meta").is_dir() else Path(sys.prefix)
-    found = program if Path(program).is_absolute() else shutil.which(program)
-    if not found or not Path(found).exists():
-        return None
-    for parent in Path(found).parents:
-        if (parent / "conda-meta").is_dir():
-            return parent
-    try:
-        return find_prefix(found)
-    except CarrelError:
-        return None

@@ -19,6 +19,7 @@ from typing import Any
 
 from carrel.core.errors import BadRequest, NotFound
 from carrel.environments import inspection
+from carrel.environments.conda_meta import is_conda_prefix
 from carrel.environments.files import remove_tree
 
 _NAME = re.compile(r"[a-z0-9._-]{1,100}\Z")
@@ -106,3 +107,51 @@ def remove_kernelspec(name: str, *, user_data_folder: Path) -> bool:
         return False
     remove_tree(folder)
     return True
+
+
+def prefix_of_spec(spec: Mapping[str, Any], file: Path | None = None) -> Path | None:
+    """Return the environment that a kernelspec starts, as far as the specification tells; it may be gone.
+
+    Parameters
+    ----------
+    spec : mapping
+        The kernelspec as JSON.
+    file : Path, optional
+        Where it was read. One inside an environment whose program is just ``python`` belongs to that environment.
+    """
+    metadata = spec.get("metadata")
+    metadata = metadata if isinstance(metadata, Mapping) else {}
+    own = metadata.get("carrel")
+    for told in (own.get("prefix") if isinstance(own, Mapping) else None, metadata.get("conda_env_path")):
+        if isinstance(told, str) and told:
+            return Path(told)
+    argv = spec.get("argv") or []
+    program = str(argv[0]) if isinstance(argv, list) and argv else ""
+    if program in ("python", "python3", f"python{sys.version_info[0]}.{sys.version_info[1]}"):
+        around = file.parents[4] if file is not None and len(file.parents) > 4 else None  # of share/jupyter/kernels/<name>/kernel.json
+        if around is not None and ((around / "pyvenv.cfg").is_file() or is_conda_prefix(around)):
+            return around
+        return Path(sys.prefix)  # jupyter_client puts the server's own interpreter there
+    environ = spec.get("env")
+    path = environ.get("PATH") if isinstance(environ, Mapping) else None
+    found = program if Path(program).is_absolute() else shutil.which(program, path=path if isinstance(path, str) else None)
+    if not found:
+        return None
+    try:
+        return prefix_of_program(Path(found))
+    except NotFound:
+        return None
+
+
+def prefix_of_program(program: Path) -> Path:
+    """Return the environment that *program* belongs to; for other languages the conda environment around it.
+
+    Raises
+    ------
+    NotFound
+        There is no such program.
+    """
+    for parent in program.parents:
+        if is_conda_prefix(parent):
+            return parent
+    return inspection.find_prefix(program)

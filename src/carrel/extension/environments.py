@@ -20,7 +20,8 @@ from typing import Any
 import psutil
 
 from carrel.core.errors import CarrelError, NotFound
-from carrel.environments import Environment, Installed, find_prefix, inspect, installed
+from carrel.environments import Environment, Installed, inspect, installed
+from carrel.environments.kernels import prefix_of_program, prefix_of_spec
 
 Specs = Callable[[], Mapping[str, Mapping[str, Any]]]
 
@@ -87,35 +88,6 @@ def process_interpreter(pid: int) -> Path | None:
             if candidate is process and name in ("sh", "bash", "dash", "zsh", "env", "conda", "micromamba", "cmd.exe"):
                 continue
             return Path(program)
-    return None
-
-
-def prefix_of_program(program: Path) -> Path:
-    """Return the environment that *program* belongs to; for other languages the conda environment around it."""
-    for parent in program.parents:
-        if (parent / "conda-meta").is_dir():
-            return parent
-    return find_prefix(program)
-
-
-def prefix_of_spec(spec: Mapping[str, Any]) -> Path | None:
-    """Return the environment that a kernelspec starts, as far as the specification tells."""
-    metadata = spec.get("metadata") or {}
-    carrel = metadata.get("carrel")
-    for told in (carrel.get("prefix") if isinstance(carrel, Mapping) else None, metadata.get("conda_env_path")):
-        if isinstance(told, str) and told:
-            return Path(told)
-    argv = spec.get("argv") or []
-    if not argv:
-        return None
-    program = argv[0]
-    if program in ("python", "python3", f"python{sys.version_info[0]}.{sys.version_info[1]}"):
-        return Path(sys.prefix)  # jupyter_client puts the server's own interpreter there
-    found = program if Path(program).is_absolute() else shutil.which(program, path=(spec.get("env") or {}).get("PATH"))
-    if not found:
-        return None
-    with contextlib.suppress(CarrelError):
-        return prefix_of_program(Path(found))
     return None
 
 
