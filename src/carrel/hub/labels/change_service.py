@@ -10,7 +10,7 @@ from sqlalchemy import Row
 
 from carrel.core.access import Permission
 from carrel.core.clock import now
-from carrel.core.errors import BadRequest, Conflict, NotFound
+from carrel.core.errors import BadRequest, Conflict, Forbidden, NotFound
 from carrel.core.kinds import Kind
 from carrel.core.names import validate_label
 from carrel.database.unit_of_work import UnitOfWork
@@ -110,7 +110,11 @@ class LabelChangeService:
         require_labels(principal, labels or {row.source})
         locked = [item.name for item in repository.by_names(uow, owner.id, labels) if item.locked]
         require_unlocked(principal.role_in(owner.id), locked)
-        for package in change_repository.lock_packages(uow, change_repository.packages_of_change(change_id)):
+        packages = change_repository.lock_packages(uow, change_repository.packages_of_change(change_id))
+        if any(principal.permission_on(package) is None for package in packages):
+            # Which they are is not for the caller to know.
+            raise Forbidden("You see only a part of what this change is about. Ask an owner to undo it.", code="not_an_owner")
+        for package in packages:
             require_permission(principal, package, Permission.WRITE)
         created = self._made_again(uow, principal, owner, row)  # after the packages: uploads make labels in that order, too
         undo_id = self._insert(uow, principal, owner.id, Action.UNDO, None, None, summary)
@@ -122,6 +126,7 @@ class LabelChangeService:
         record(uow, principal, "label.undo", owner.id, f"{namespace}/label-changes/{change_id}", detail)
         return replace(
             view,
+            summary=view.summary if sees_everything(principal, owner.id) else f"{Action.UNDO} {change_id}",
             created_labels=created,
             left_alone=tuple(LeftAlone(item.package, item.version, item.filename, item.subdir) for item in missed),
             gone=change_repository.count_missing(uow, change_id),

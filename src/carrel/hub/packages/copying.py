@@ -181,6 +181,8 @@ class PackageCopyService:
         names = self._labels_of_copies(copying, request)
         require_uploader(principal, target_namespace, names)
         target = self._packages.ensure(uow, principal, target_namespace, source.name, _finder(kinds), visibility)
+        if target.visibility != (visibility if existing is None else existing.visibility):
+            _visibility(source, target_namespace, target, request.visibility)  # somebody made or opened it meanwhile
         plan = copying.plan()
         outcomes = _outcomes(plan, target.id, request.existing)
         role = role_on_labels(principal, target_namespace.id)

@@ -68,6 +68,18 @@ def update_token(uow: UnitOfWork, token_id: int, values: Mapping[str, Any]) -> N
     uow.connection.execute(update(token).where(token.c.id == token_id).values(**values))
 
 
+def keep(uow: UnitOfWork, token_id: int, moment: datetime) -> Row[Any] | None:
+    """Return ``expires_at`` of a token that is valid; it is neither removed nor changed before the unit, which writes, ends."""
+    query = select(token.c.expires_at).where(token.c.id == token_id, _valid(moment))
+    return uow.connection.execute(query.with_for_update(read=True)).one_or_none()
+
+
+def set_rotated(uow: UnitOfWork, token_id: int, moment: datetime, expires_at: datetime) -> bool:
+    """Note that a token was replaced; False when it was before, or is gone."""
+    statement = update(token).where(token.c.id == token_id, token.c.rotated_at.is_(None)).values(rotated_at=moment, expires_at=expires_at)
+    return uow.connection.execute(statement).rowcount == 1
+
+
 def delete_token(uow: UnitOfWork, user_id: int, token_id: int) -> str | None:
     """Remove a token of a user; return its name, None when there is none."""
     statement = delete(token).where(token.c.id == token_id, token.c.user_id == user_id).returning(token.c.name)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -153,6 +153,7 @@ class TokenService:
         """
         if principal.user_id is None:
             raise Unauthenticated("Sign in to create a token.")
+        principal = _as_it_is(uow, principal)
         wanted = _require_scopes(principal, scopes)
         moment = now()
         expires_at = None if expires_in is None else moment + timedelta(seconds=expires_in)
@@ -192,6 +193,7 @@ class TokenService:
         """
         if principal.user_id is None:
             raise Unauthenticated("Sign in to rotate a token.")
+        principal = _as_it_is(uow, principal) if token_id != principal.token_id else principal
         row = self._mine(uow, principal, token_id)
         if token_id != principal.token_id:
             if Scope.ACCOUNT_WRITE not in principal.scopes:
@@ -208,9 +210,8 @@ class TokenService:
         if principal.via is Via.TOKEN and principal.expires_at is not None:
             expires_at = principal.expires_at if expires_at is None else min(expires_at, principal.expires_at)
         end = moment + timedelta(seconds=overlap)
-        repository.update_token(
-            uow, token_id, {"rotated_at": moment, "expires_at": end if row.expires_at is None else min(end, row.expires_at)}
-        )
+        if not repository.set_rotated(uow, token_id, moment, end if row.expires_at is None else min(end, row.expires_at)):
+            raise Conflict("This token was replaced or revoked at the same moment.", code="rotated_before")
         uow.after_commit(self._on_rights_changed)
         kept = ("name", "scopes", "namespace_id", "package_limit", "label_limit", "collection_id", "hostname", "remote_addr")
         values = {column: getattr(row, column) for column in kept}
@@ -276,7 +277,7 @@ class TokenService:
             limit.collection_id,
         )
         if packages is not None:
-            names = frozenset(self._package_key(uow, wanted.namespace_id, name) for name in packages)
+            names = frozenset(self._package_key(uow, principal, wanted.namespace_id, name) for name in packages)
             wanted = _Bounds(wanted.namespace_id, names, wanted.labels, wanted.collection_id)
         if collection is not None:
             holder, _, short = collection.rpartition("/")
@@ -299,12 +300,12 @@ class TokenService:
             require_member(principal, row)
         return int(row.id)
 
-    def _package_key(self, uow: UnitOfWork, namespace_id: int | None, name: str) -> str:
+    def _package_key(self, uow: UnitOfWork, principal: Principal, namespace_id: int | None, name: str) -> str:
         validate_package(name)
         if namespace_id is not None and (row := packages_of.find_any(uow, namespace_id, name)) is None:
             # Another spelling of a PyPI project's name.
             row = packages_of.find_canonical(uow, namespace_id, name)
-            return str(row.name_key) if row is not None else name.lower()
+            return str(row.name_key) if row is not None and principal.permission_on(row) is not None else name.lower()
         return name.lower()
 
     def _insert(self, uow: UnitOfWork, principal: Principal, action: str, values: dict[str, Any]) -> NewToken:
@@ -315,6 +316,16 @@ class TokenService:
         }
         record(uow, principal, action, values["namespace_id"], values["name"], {"prefix": minted.prefix, **detail})
         return NewToken(minted.secret, _view(repository.by_id(uow, token_id)))
+
+
+def _as_it_is(uow: UnitOfWork, principal: Principal) -> Principal:
+    """Return the caller with what the database says of their token: a process remembers one that another revoked or replaced."""
+    if principal.token_id is None:
+        return principal
+    row = repository.keep(uow, principal.token_id, now())
+    if row is None:
+        raise Unauthenticated("The token is unknown, revoked or expired. Create a new one.", code="invalid_token")
+    return replace(principal, expires_at=row.expires_at)
 
 
 def _require_scopes(principal: Principal, scopes: Collection[Scope] | None) -> frozenset[Scope]:
