@@ -7,6 +7,7 @@ out. What names or identifies a file cannot be changed.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -188,6 +189,8 @@ def _check_changes(where: str, changes: Any, version: int) -> None:
     for key, value in changes.items():
         if key in PROTECTED:
             raise _refused(f"{where}.{key}", "cannot be changed: it says which file this is")
+        if not _readable(value):
+            raise _refused(f"{where}.{key}", "holds a number that clients cannot read")
         if key == "run_exports":
             if version < 2:
                 raise _refused(f"{where}.{key}", "needs patch_instructions_version 2")
@@ -195,6 +198,17 @@ def _check_changes(where: str, changes: Any, version: int) -> None:
                 raise _refused(f"{where}.{key}", "must map kinds of run exports to lists of texts")
         elif key in _LISTS and not (value is None or _texts(value)):
             raise _refused(f"{where}.{key}", "must be a list of texts")
+
+
+def _readable(value: Any) -> bool:
+    """Whether all numbers in *value* can stand in JSON and in shards."""
+    if isinstance(value, float):
+        return math.isfinite(value)
+    if isinstance(value, int):
+        return -(1 << 63) <= value < 1 << 64
+    if isinstance(value, dict):
+        return all(map(_readable, value.values()))
+    return not isinstance(value, list) or all(map(_readable, value))
 
 
 def _texts(value: Any) -> bool:

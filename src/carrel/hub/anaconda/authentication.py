@@ -24,7 +24,7 @@ class NewAuthentication(BaseModel):
     scopes: list[str] | None = None
     user: str | None = None
     hostname: str | None = Field(None, max_length=255)
-    max_age: float | None = Field(None, alias="max-age")
+    max_age: float | None = Field(None, alias="max-age", allow_inf_nan=False)
     fail_if_exists: bool = Field(False, alias="fail-if-exists")
 
 

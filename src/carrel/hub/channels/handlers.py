@@ -105,11 +105,14 @@ class ChannelHandler(ApiHandler):
 
     async def send_file(self, item: Located, content_type: str, *, count: bool = True, lasting: bool = True) -> None:
         """Answer with the bytes of a file; *lasting* means that the address will never mean others."""
-        shared = is_shared(item.visibility) and item.published and self.hub.settings.allow_anonymous
         told = {"filename": item.filename, "content_type": content_type}
-        sent = await send_blob(self, item.sha256, item.size, **told, shared=shared, lasting=lasting)
+        sent = await send_blob(self, item.sha256, item.size, **told, shared=self.is_for_all(item), lasting=lasting)
         if sent and count:
             self.hub.usage.downloaded(item.id)
+
+    def is_for_all(self, item: Located) -> bool:
+        """Whether everybody may have the answer with a file, so that shared caches may keep it."""
+        return is_shared(item.visibility) and item.published and self.hub.settings.allow_anonymous
 
     async def send_pieces(self, size: int, pieces: Iterator[bytes], content_type: str) -> None:
         """Write a body of *size* bytes that is read piece by piece in a thread."""

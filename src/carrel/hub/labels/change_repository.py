@@ -6,11 +6,12 @@ What a change does to which file is written down first (``label_change_item``), 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from sqlalchemy import Boolean, ColumnElement, Row, Select, and_, delete, distinct, exists, func, insert, literal, or_, select, update
 
+from carrel.core.errors import BadRequest
 from carrel.core.names import canonical_package, is_subdir
 from carrel.database.statements import insert_new
 from carrel.database.unit_of_work import UnitOfWork
@@ -21,6 +22,9 @@ from carrel.hub.labels.views import FileSelection
 from carrel.hub.packages.models import file, package, release
 from carrel.hub.packages.visibility import reachable_packages, visible_files
 
+_MAX_NAMES = 1002  # packages, version and filename
+_MAX_PATTERNS = 100
+_MAX_LENGTH = 300
 _item = label_change_item
 # A row's own ``count`` is a method.
 _CHANGES: Select[Any] = select(*(column for column in label_change.c if column.name != "count"), label_change.c["count"].label("files"))
@@ -50,19 +54,34 @@ def _matches(column: Any, text: str) -> ColumnElement[bool]:
     return found
 
 
-def _names(text: str) -> ColumnElement[bool]:
-    if is_pattern(text):
-        return package.c.name_key.like(like(text.lower()), escape="\\")
-    # A Python project is asked for in any spelling.
-    spelled = and_(package.c.canonical_name == canonical_package(text), file.c.kind == "pypi")
-    return or_(package.c.name_key == text.lower(), spelled)
+def _named(texts: Collection[str]) -> ColumnElement[bool]:
+    # Not one condition for each name: databases bound how deep those may nest.
+    conditions: list[ColumnElement[bool]] = [package.c.name_key.like(like(text.lower()), escape="\\") for text in texts if is_pattern(text)]
+    names = [text for text in texts if not is_pattern(text)]
+    if names:
+        # A Python project is asked for in any spelling.
+        spelled = package.c.canonical_name.in_(sorted({canonical_package(text) for text in names}))
+        conditions += [package.c.name_key.in_(sorted({text.lower() for text in names})), and_(spelled, file.c.kind == "pypi")]
+    return or_(*conditions)
 
 
 def narrowed(selection: FileSelection) -> list[ColumnElement[bool]]:
-    """Return the conditions on ``package``, ``release`` and ``file`` that *selection* stands for."""
+    """Return the conditions on ``package``, ``release`` and ``file`` that *selection* stands for.
+
+    Raises
+    ------
+    BadRequest
+        It is longer than a database takes.
+    """
+    texts = [*selection.packages, selection.version or "", selection.filename or ""]
+    if len(texts) > _MAX_NAMES or sum(map(is_pattern, texts)) > _MAX_PATTERNS or max(map(len, texts)) > _MAX_LENGTH:
+        raise BadRequest(
+            f"Name at most {_MAX_NAMES - 2} packages and {_MAX_PATTERNS} patterns, with at most {_MAX_LENGTH} characters each.",
+            code="selection_too_long",
+        )
     conditions: list[ColumnElement[bool]] = []
     if selection.packages:
-        conditions.append(or_(*(_names(text) for text in selection.packages)))
+        conditions.append(_named(selection.packages))
     if selection.version is not None:
         conditions.append(_matches(release.c.version, selection.version))
     if selection.filename is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -50,8 +50,9 @@ def check_request(request: ChangeRequest) -> None:
 
 def require_matches(selection: FileSelection, packages: Sequence[Row[Any]], count: int) -> None:
     """Refuse a selection of which a part selects nothing (a slip of the pen must not pass for success), or too much."""
+    keys, canonical = {package.name_key for package in packages}, {package.canonical_name for package in packages}
     for text in selection.packages:
-        if not any(_names(text, package) for package in packages):
+        if not _is_among(text, keys, canonical):
             raise NotFound(f"No file of a package {text[:128]!r} is selected by this.", code="nothing_selected", package=text)
     if selection != FileSelection() and not count:
         raise NotFound("No file is selected by this.", code="nothing_selected")
@@ -64,10 +65,11 @@ def require_matches(selection: FileSelection, packages: Sequence[Row[Any]], coun
         )
 
 
-def _names(text: str, package: Row[Any]) -> bool:
+def _is_among(text: str, keys: Set[str], canonical: Set[str]) -> bool:
     if is_pattern(text):
-        return fnmatchcase(package.name_key, text.lower().replace("[", "[[]"))
-    return bool(package.name_key == text.lower() or package.canonical_name == canonical_package(text))
+        pattern = text.lower().replace("[", "[[]")
+        return any(fnmatchcase(key, pattern) for key in keys)
+    return text.lower() in keys or canonical_package(text) in canonical
 
 
 def require_plan(request: ChangeRequest, view: ChangeView) -> None:

@@ -148,7 +148,7 @@ class LabelChangeHandler(ApiHandler):
     @endpoint(summary="Get a change of labels", scope=Scope.NAMESPACE_READ, response=LabelChange, errors=(NotFound, Forbidden))
     def get(self, uow: UnitOfWork, namespace: str, change: str) -> LabelChange:
         """With its files, as far as they exist and the caller sees them; their labels are those that the change is about."""
-        return LabelChange.of(self.hub.label_changes.get(uow, self.principal, namespace, int(change)))
+        return LabelChange.of(self.hub.label_changes.get(uow, self.principal, namespace, _number(change)))
 
 
 class UndoHandler(ApiHandler):
@@ -164,7 +164,7 @@ class UndoHandler(ApiHandler):
     )
     def post(self, uow: UnitOfWork, namespace: str, change: str) -> LabelChange:
         """Files whose labels were changed again since are left alone and named. The undo is a change, too."""
-        return LabelChange.of(self.hub.label_changes.undo(uow, self.principal, namespace, int(change)))
+        return LabelChange.of(self.hub.label_changes.undo(uow, self.principal, namespace, _number(change)))
 
 
 class ChannelLabelsHandler(ChannelHandler):
@@ -197,3 +197,8 @@ class CranLabelsHandler(ChannelLabelsHandler):
     """``/cran/{namespace}/labels.json``."""
 
     kind = Kind.R
+
+
+def _number(digits: str) -> int:
+    # Beyond what a database takes for a number there is none.
+    return int(digits[:19])

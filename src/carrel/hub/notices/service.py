@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -192,6 +192,10 @@ def _checked(values: dict[str, Any]) -> dict[str, Any]:
     if expires_at is not None:
         if expires_at.tzinfo is None:
             raise BadRequest("The end of a notice needs a time zone, such as Z.", code="invalid_notice", field="expires_at")
+        try:
+            expires_at = expires_at.astimezone(UTC)
+        except OverflowError as error:
+            raise BadRequest("The end of a notice lies beyond the year 9999.", code="invalid_notice", field="expires_at") from error
         if expires_at <= now():
             raise BadRequest("The end of a notice lies in the past.", code="invalid_notice", field="expires_at")
     return {key: str(value) if key == "level" else value for key, value in values.items()}

@@ -154,6 +154,9 @@ def _address(view: CollectionView) -> str:
 
 def _named(text: str) -> tuple[str, str] | None:
     """Return namespace and package of ``namespace/package`` or of the address of a page."""
-    path = urlsplit(text).path if "://" in text else text
+    try:
+        path = urlsplit(text).path if "://" in text else text
+    except ValueError:
+        return None
     parts = [part for part in path.split("/") if part]
     return (parts[0], parts[1]) if len(parts) >= 2 else None

@@ -11,6 +11,7 @@ from carrel.core.access import Visibility
 from carrel.core.errors import BadRequest, CarrelError, NotFound, Unprocessable
 from carrel.core.scopes import Scope
 from carrel.database.unit_of_work import UnitOfWork
+from carrel.formats.parsing import load_json
 from carrel.hub.namespaces.service import find_namespace, require_owner
 from carrel.hub.notices.service import NoticeLevel
 from carrel.hub.pages.base import Form
@@ -109,9 +110,9 @@ class SettingsPageHandler(ManagePageHandler):
 
         def hotfix(uow: UnitOfWork, form: Form) -> str:
             try:
-                document = json.loads(form.values["instructions"])
-            except ValueError as error:
-                raise BadRequest(f"This is not JSON: {error}.", field="instructions") from error
+                document = load_json(form.values["instructions"].encode(), "This")
+            except CarrelError as error:
+                raise BadRequest(error.detail, field="instructions") from error
             try:
                 hotfixes.put(uow, principal, namespace, form.values["subdir"], document)
             except CarrelError as error:
@@ -187,10 +188,9 @@ def _end_of_day(text: str) -> datetime | None:
     if not text:
         return None
     try:
-        day = datetime.strptime(text, "%Y-%m-%d").date()
-    except ValueError as error:
+        return datetime.combine(datetime.strptime(text, "%Y-%m-%d").date(), time(), UTC) + timedelta(days=1)
+    except (ValueError, OverflowError) as error:
         raise BadRequest("Write the day as 2026-12-31.", field="expires") from error
-    return datetime.combine(day, time(), UTC) + timedelta(days=1)
 
 
 def _number(text: str) -> int:

@@ -55,7 +55,10 @@ def boundary_of(content_type: str) -> bytes:
     """
     message = Message()
     message["Content-Type"] = content_type
-    boundary = message.get_boundary()
+    try:
+        boundary = message.get_boundary()
+    except ValueError:  # in an encoding that is none
+        boundary = None
     if message.get_content_type() != "multipart/form-data" or not boundary or len(boundary) > _MAX_BOUNDARY:
         raise BadRequest("The body must be multipart/form-data with a boundary.", code="invalid_body")
     return boundary.encode("latin-1", errors="replace")
@@ -154,5 +157,8 @@ def _begin(block: str) -> PartBegins:
         message["Content-Disposition"] = headers["content-disposition"]
         field_name = message.get_param("name", header="content-disposition")
         if message.get_content_disposition() == "form-data" and isinstance(field_name, str):
-            return PartBegins(field_name, message.get_filename(), headers)
+            try:
+                return PartBegins(field_name, message.get_filename(), headers)
+            except ValueError as error:
+                raise BadRequest("A part of the body has a name in an encoding that is none.", code="invalid_body") from error
     raise BadRequest("A part of the body has no name.", code="invalid_body")

@@ -222,7 +222,9 @@ async def send_blob(
     handler.set_header("Accept-Ranges", "bytes")
     audience = "public" if shared else "private"
     handler.set_header("Cache-Control", f"{audience}, {IMMUTABLE if lasting else 'no-cache'}")
-    if not shared:
+    if shared:
+        handler.clear_header("Conda-Token-Warning")  # for one caller only
+    else:
         handler.set_header("Vary", "Authorization, Cookie")
     request = handler.request
     if (known := request.headers.get("If-None-Match")) and etag_matches(known, etag):

@@ -83,3 +83,11 @@ def test_boundary() -> None:
     for wrong in ("", "text/plain", "multipart/form-data", "multipart/mixed; boundary=x", "multipart/form-data; boundary=" + "x" * 300):
         with pytest.raises(BadRequest):
             boundary_of(wrong)
+
+
+@pytest.mark.parametrize("text", ["*=idna''abc", "*=a%00b''abc", "*0*=idna''abc"])
+def test_texts_in_encodings_that_are_none(text: str) -> None:
+    with pytest.raises(BadRequest):
+        boundary_of(f"multipart/form-data; boundary{text}")
+    with pytest.raises(BadRequest):
+        list(MultipartParser(b"b").feed(f'--b\r\nContent-Disposition: form-data; name="x"; filename{text}\r\n\r\n'.encode()))

@@ -25,6 +25,7 @@ from carrel.hub.channels.cran.indexes import Form as RForm
 from carrel.hub.channels.handlers import ChannelHandler
 from carrel.hub.channels.pypi.handlers import DistributionHandler, MetadataHandler, SimpleHandler, SlashHandler
 from carrel.hub.channels.pypi.negotiation import Form, negotiate
+from carrel.hub.files.lookup import Located
 from carrel.hub.web.endpoint import Reply, endpoint
 
 
@@ -33,6 +34,10 @@ class _CollectionHandler(ChannelHandler):
     def views(self) -> CollectionChannels:
         """The channel views of collections."""
         return self.channels.collections
+
+    def is_for_all(self, item: Located) -> bool:
+        """Whether everybody sees the collection, too: what somebody without a name was given."""
+        return self.principal.is_anonymous and super().is_for_all(item)
 
     async def holder_of_file(self, namespace: str, collection: str, unique_key: str) -> str:
         """Return the namespace that a file belongs to."""
