@@ -419,6 +419,17 @@ def test_attestations_that_are_refused(hub: HubProcess, attested: Attested) -> N
     assert unpublished.put(unpublished.attest()).json()["code"] == "untrusted_publisher"
 
 
+def test_a_token_for_a_label_attests_what_is_under_it_alone(hub: HubProcess, attested: Attested) -> None:
+    asked = {"name": "staging", "scopes": ["conda:upload", "package:read"], "labels": ["staging"]}
+    narrowed = call(hub, "POST", "/api/v1/tokens", attested.token, asked).json()["token"]
+    for build, labels, status in (("1", ["staging"], 200), ("2", ["main", "staging"], 403), ("3", ["main"], 404)):
+        made = Attested(hub, attested.token, build_conda("attested", "0.9", build=build, noarch="generic"))
+        put(hub, attested.token, made.artifact, label=labels)
+        assert made.put(made.attest()).status_code == 200
+        assert made.put(made.attest(), token=narrowed).status_code == status, build
+        assert call(hub, "GET", made.path, narrowed).status_code == (404 if status == 404 else 200)
+
+
 def test_a_package_comes_with_its_attestation(hub: HubProcess, attested: Attested) -> None:
     url = f"{hub.url}/api/v1/upload/alice"
     for version, options, status in (("2.0", {}, 201), ("3.0", {"repository": "evil/charts"}, 422), ("3.0", {"sha256": "0" * 64}, 422)):

@@ -7,32 +7,30 @@ was made by a trusted publisher of the package.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Row
 
 from carrel.core.access import Permission
-from carrel.core.clock import now
 from carrel.core.digests import Digests, digest
-from carrel.core.errors import Conflict, InvalidFile, NotFound, Unavailable
+from carrel.core.errors import Conflict, InvalidFile, NotFound
 from carrel.core.kinds import Kind
-from carrel.core.names import canonical_package
 from carrel.database.unit_of_work import UnitOfWork
 from carrel.hub.accounts.principal import Principal
 from carrel.hub.attestations import repository
-from carrel.hub.attestations.identity import OPTIONAL, claims_of
+from carrel.hub.attestations.identity import claims_of
+from carrel.hub.attestations.signers import Signer, require_publisher
 from carrel.hub.attestations.trust import TrustRoot
 from carrel.hub.audit.repository import record
-from carrel.hub.files import repository as files
+from carrel.hub.files.blobs import enter_blobs
+from carrel.hub.files.finding import find_file, require_labels_of
 from carrel.hub.files.ingest import store_bytes
 from carrel.hub.packages.access import require_permission
 from carrel.hub.packages.changes import Reason
 from carrel.hub.packages.service import find_package
 from carrel.hub.packages.upkeep import PackageUpkeep
-from carrel.hub.publishers import repository as publishers
-from carrel.hub.publishers.claims import matches
 from carrel.hub.releases.service import find_release
 from carrel.storage import BlobStore
 
@@ -50,16 +48,13 @@ class Statement:
     filename, sha256 : str
         Of the file it speaks of.
     target_channel : str or None
-    issuer : str
-    claims : mapping
-        See :func:`carrel.hub.attestations.identity.claims_of`.
+    signer : Signer
     """
 
     filename: str
     sha256: str
     target_channel: str | None
-    issuer: str
-    claims: Mapping[str, str]
+    signer: Signer
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,11 +141,7 @@ class AttestationService:
         found, row = self._find(uow, principal, namespace, package, version, filename, subdir, Permission.WRITE)
         for statement in prepared.statements:
             self._check(uow, statement, namespace, found, row, bases)
-        moment = now()
-        blob = {"sha256": prepared.digests.sha256, "md5": prepared.digests.md5, "size": prepared.digests.size, "created_at": moment}
-        files.upsert_blobs(uow, [blob])
-        if not self._blobs.exists(prepared.digests.sha256):
-            raise Unavailable("The attestations were being cleaned up meanwhile. Send them again.", retry_after=1)
+        enter_blobs(uow, self._blobs, [prepared.digests], "attestations")
         repository.put(uow, row.id, prepared.digests.sha256)
         self._changed(uow, principal, "attestation.set", namespace, found, row, {"sha256": prepared.digests.sha256})
         return prepared.digests.sha256
@@ -194,12 +185,10 @@ class AttestationService:
         if needed is not Permission.READ:
             require_permission(principal, found, needed)
         release = find_release(uow, principal, found, version)
-        rows = [row for row in files.in_release(uow, release.id, filename, subdir) if row.kind == Kind.CONDA.value]
-        if not rows:
-            raise NotFound(f"There is no conda package {filename[:255]!r} here.")
-        if len(rows) > 1:
-            raise Conflict(f"{filename[:255]} exists for several platforms; say which with 'subdir'.", code="ambiguous_file")
-        return found, rows[0]
+        row = find_file(uow, principal, release, filename, subdir, Kind.CONDA)
+        if needed is not Permission.READ:
+            require_labels_of(uow, principal, row)
+        return found, row
 
     def _changed(
         self, uow: UnitOfWork, principal: Principal, action: str, namespace: str, package: Row[Any], row: Row[Any], detail: Any
@@ -218,8 +207,7 @@ class AttestationService:
         except (Error, ValueError, TypeError, RecursionError) as error:
             raise _invalid(f"Attestation {number} is no Sigstore bundle: {str(error)[:300]}") from error
         payload = self._trust.verify(bundle)
-        issuer, claims = claims_of(bundle.signing_certificate)
-        return _statement(payload, number, issuer, claims)
+        return _statement(payload, number, Signer(*claims_of(bundle.signing_certificate)))
 
     def _check(self, uow: UnitOfWork, statement: Statement, namespace: str, package: Row[Any], row: Row[Any], bases: Sequence[str]) -> None:
         for field, said, true in (("name", statement.filename, row.filename), ("sha256", statement.sha256, row.sha256)):
@@ -233,21 +221,10 @@ class AttestationService:
                     f"An attestation was made for the channel {target[:255]!r}, but this is {sorted(channels)[-1]!r}.",
                     field="targetChannel",
                 )
-        for publisher in publishers.of_issuer(uow, statement.issuer):
-            wanted = {name: value for name, value in publisher.claims.items() if name in statement.claims or name not in OPTIONAL}
-            named = publisher.package is None or canonical_package(publisher.package) == package.canonical_name
-            concerned = publisher.namespace_id == row.namespace_id and named
-            if concerned and matches(wanted, statement.claims):
-                return
-        who = statement.claims.get("job_workflow_ref") or statement.claims.get("sub", "")
-        raise InvalidFile(
-            f"The attestation was made by {who[:255]!r} ({statement.issuer[:255]}), which is no trusted publisher of {package.name}. "
-            "An owner registers it under 'publishers'.",
-            code="untrusted_publisher",
-        )
+        require_publisher(uow, namespace, package.name, statement.signer)
 
 
-def _statement(payload: bytes, number: int, issuer: str, claims: Mapping[str, str]) -> Statement:
+def _statement(payload: bytes, number: int, signer: Signer) -> Statement:
     try:
         document = json.loads(payload)
     except (ValueError, RecursionError) as error:
@@ -269,7 +246,7 @@ def _statement(payload: bytes, number: int, issuer: str, claims: Mapping[str, st
             f"The predicate of attestation {number} must name a targetChannel, an address without a slash at the end.",
             field="targetChannel",
         )
-    return Statement(first["name"], digests["sha256"], target, issuer, claims)
+    return Statement(first["name"], digests["sha256"], target, signer)
 
 
 def _invalid(detail: str, **fields: Any) -> InvalidFile:

@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import BinaryIO, TypeVar
 
-from carrel.core.clock import now
 from carrel.core.digests import Digests, Hasher, digest
 from carrel.core.errors import BadRequest, DigestMismatch, InsufficientStorage, TooLarge
 from carrel.core.units import format_bytes
@@ -232,9 +231,3 @@ def store_bytes(blobs: BlobStore, data: bytes, sha256: str) -> None:
         writer.commit(sha256)
     finally:
         writer.abort()
-
-
-def blob_rows(stored: StoredFile) -> list[dict[str, object]]:
-    """Return the rows of the blob table for *stored*."""
-    moment = now()
-    return [{"sha256": item.sha256, "md5": item.md5, "size": item.size, "created_at": moment} for item in stored.blobs().values()]

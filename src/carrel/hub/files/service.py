@@ -13,12 +13,10 @@ from carrel.core.access import Permission, Role
 from carrel.core.clock import now
 from carrel.core.errors import (
     BadRequest,
-    Conflict,
     FileExists,
     Forbidden,
     InsufficientStorage,
     MetadataMismatch,
-    NotFound,
     TooLarge,
     Unavailable,
 )
@@ -30,7 +28,9 @@ from carrel.formats import FileMetadata, detect, get
 from carrel.hub.accounts.principal import Principal
 from carrel.hub.audit.repository import record
 from carrel.hub.files import repository
-from carrel.hub.files.ingest import StoredFile, blob_rows
+from carrel.hub.files.blobs import enter_blobs
+from carrel.hub.files.finding import find_file, only_one, require_labels_of
+from carrel.hub.files.ingest import StoredFile
 from carrel.hub.files.lookup import FileLookup, Located
 from carrel.hub.labels.repository import by_names as labels_by_names
 from carrel.hub.labels.service import LabelService
@@ -47,7 +47,6 @@ from carrel.hub.packages.changes import Reason
 from carrel.hub.packages.service import PackageService, check_visibility, find_package
 from carrel.hub.packages.upkeep import PackageUpkeep
 from carrel.hub.packages.views import FileView
-from carrel.hub.packages.visibility import visible_files
 from carrel.hub.releases import repository as releases
 from carrel.hub.releases.service import find_release
 from carrel.hub.settings import HubSettings
@@ -176,10 +175,7 @@ class FileService:
             return repository.view(uow, existing.id), False
         texts = _texts(metadata, request.summary)
         release = found if found is not None else self._start_release(uow, principal, package, version, texts)
-        repository.upsert_blobs(uow, blob_rows(stored))
-        # From here on no sweep takes them; one that was under way may have.
-        if not all(self._blobs.exists(sha256) for sha256 in stored.blobs()):
-            raise Unavailable("The bytes were being cleaned up meanwhile. Send the file again.", retry_after=1)
+        enter_blobs(uow, self._blobs, stored.blobs().values())
         file_id = repository.insert_file(
             uow,
             {
@@ -216,7 +212,7 @@ class FileService:
         """Return a file."""
         found = find_package(uow, principal, namespace, package)
         release = find_release(uow, principal, found, version)
-        row = _only_one(repository.in_release(uow, release.id, filename, subdir, visible_files(principal)), filename)
+        row = find_file(uow, principal, release, filename, subdir)
         return repository.to_view(row, repository.labels_of(uow, [row.id]))
 
     def delete(
@@ -247,9 +243,8 @@ class FileService:
                 code="not_an_owner",
                 permission=Permission.ADMIN.value,
             )
-        row = _only_one(repository.in_release(uow, release.id, filename, subdir, visible_files(principal)), filename)
-        if principal.limits.labels is not None:
-            require_labels(principal, repository.labels_of(uow, [row.id]).get(row.id, ()))
+        row = find_file(uow, principal, release, filename, subdir)
+        require_labels_of(uow, principal, row)
         published = release.state == "published"
         if published:
             packages.retire_files(uow, owner.id, {row.unique_key: row.sha256}, now())
@@ -281,7 +276,7 @@ class FileService:
         role = role_on_labels(principal, owner.id)
         packages.lock(uow, found.id)
         release = find_release(uow, principal, found, version)
-        row = _only_one(repository.in_release(uow, release.id, filename, subdir, visible_files(principal)), filename)
+        row = find_file(uow, principal, release, filename, subdir)
         if principal.limits.labels is not None and (changed := set(labels) ^ set(repository.labels_of(uow, [row.id]).get(row.id, ()))):
             require_labels(principal, changed)
         if self._labels.assign(uow, role, owner.id, row.id, labels):
@@ -298,12 +293,7 @@ class FileService:
         ------
         NotFound, Conflict
         """
-        visible = [item for item in found if item.is_open_to(principal)]
-        if len(visible) > 1:
-            raise _ambiguous(filename)
-        if not visible:
-            raise NotFound(f"There is no file {filename[:255]!r} here.")
-        return visible[0]
+        return only_one([item for item in found if item.is_open_to(principal)], filename)
 
     def _set_visibility(
         self, uow: UnitOfWork, principal: Principal, namespace: Row[Any], package: Row[Any], release: Row[Any] | None, visibility: str
@@ -430,15 +420,3 @@ def _known_key(kind: Kind, request: UploadRequest) -> str | None:
     if request.package is None or request.version is None:
         return None
     return unique_key(kind, request.package.lower(), request.version, "", request.filename)
-
-
-def _only_one(rows: Sequence[Row[Any]], filename: str) -> Row[Any]:
-    if not rows:
-        raise NotFound(f"There is no file {filename[:255]!r} here.")
-    if len(rows) > 1:
-        raise _ambiguous(filename)
-    return rows[0]
-
-
-def _ambiguous(filename: str) -> Conflict:
-    return Conflict(f"{filename[:255]!r} exists for several platforms. Add ?subdir=…", code="ambiguous_file")

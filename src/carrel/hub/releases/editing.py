@@ -9,11 +9,12 @@ from sqlalchemy import Row
 
 from carrel.core.access import Permission
 from carrel.core.clock import now
-from carrel.core.errors import Conflict, NotFound
+from carrel.core.errors import Conflict
 from carrel.database.unit_of_work import UnitOfWork
 from carrel.hub.accounts.principal import Principal
 from carrel.hub.audit.repository import record
 from carrel.hub.files import repository as files
+from carrel.hub.files.finding import find_file, require_labels_of
 from carrel.hub.packages import repository as packages
 from carrel.hub.packages.access import require_labels, require_permission
 from carrel.hub.packages.changes import Reason
@@ -81,15 +82,10 @@ class ReleaseEditing:
     ) -> FileView:
         """Yank one file of a published release, or take that back."""
         package, release = self._release(uow, principal, namespace, name, version, whole=False)
-        found = files.in_release(uow, release.id, filename, subdir, visible_files(principal))
-        if not found:
-            raise NotFound(f"There is no file {filename[:255]!r} here.")
-        if len(found) > 1:
-            raise Conflict(f"{filename[:255]!r} exists for several platforms. Add ?subdir=…", code="ambiguous_file")
-        if principal.limits.labels is not None:
-            require_labels(principal, files.labels_of(uow, [found[0].id]).get(found[0].id, ()))
-        self._set(uow, principal, package, release, found[0], reason, yanked=yanked)
-        return files.view(uow, found[0].id)
+        found = find_file(uow, principal, release, filename, subdir)
+        require_labels_of(uow, principal, found)
+        self._set(uow, principal, package, release, found, reason, yanked=yanked)
+        return files.view(uow, found.id)
 
     def _release(
         self, uow: UnitOfWork, principal: Principal, namespace: str, name: str, version: str, *, whole: bool = True

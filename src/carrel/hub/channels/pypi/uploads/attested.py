@@ -2,27 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 
 from carrel.core.digests import digest
 from carrel.core.errors import InvalidFile
-from carrel.core.names import canonical_package
 from carrel.database.unit_of_work import UnitOfWork
 from carrel.formats.pypi import provenance
-from carrel.hub.attestations.identity import OPTIONAL, claims_of
+from carrel.hub.attestations.identity import claims_of
+from carrel.hub.attestations.signers import Signer, require_publisher
 from carrel.hub.context import Hub
 from carrel.hub.files.ingest import StoredFile, store_bytes
-from carrel.hub.publishers import repository as publishers
-from carrel.hub.publishers.claims import matches
-
-
-@dataclass(frozen=True, slots=True)
-class Signer:
-    """Whom the certificate of an attestation names; see :func:`carrel.hub.attestations.identity.claims_of`."""
-
-    issuer: str
-    claims: Mapping[str, str]
 
 
 def attested(hub: Hub, stored: StoredFile, text: str) -> tuple[StoredFile, tuple[Signer, ...]]:
@@ -64,16 +54,4 @@ def require_publishers(uow: UnitOfWork, namespace: str, project: str, signers: S
     InvalidFile
     """
     for signer in signers:
-        if not any(
-            row.namespace == namespace.lower()
-            and (row.package is None or canonical_package(row.package) == canonical_package(project))
-            and matches({name: value for name, value in row.claims.items() if name in signer.claims or name not in OPTIONAL}, signer.claims)
-            for row in publishers.of_issuer(uow, signer.issuer)
-        ):
-            who = signer.claims.get("workflow_ref") or signer.claims.get("sub", "")
-            raise InvalidFile(
-                f"An attestation was made by {who[:255]!r} ({signer.issuer[:255]}), which is no trusted publisher of {project}. "
-                "An owner registers it under 'publishers'.",
-                code="untrusted_publisher",
-                field=provenance.FIELD,
-            )
+        require_publisher(uow, namespace, project, signer, field=provenance.FIELD)
