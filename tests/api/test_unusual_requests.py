@@ -103,6 +103,18 @@ def test_forms_of_pages(world: World) -> None:
         assert answer.status_code in (400, 404, 422), (page, fields["form"], answer.status_code)
 
 
+def test_a_token_for_a_label_knows_and_changes_no_attestations_of_other_files(world: World) -> None:
+    minted = world.owner.post("tokens", {"name": "dev", "labels": ["dev"]}).json()
+    narrowed = Api(world.hub.url, minted["token"])
+    files = f"packages/{world.organization}/tool/releases/1.0/files"
+    for verb in ("GET", "DELETE"):
+        absent = narrowed.call(verb, f"{files}/tool-1.0-9.conda/attestations")
+        other = narrowed.call(verb, f"{files}/tool-1.0-1.conda/attestations")
+        assert (other.status_code, other.text.replace("-1.conda", "-9.conda")) == (absent.status_code, absent.text)
+    assert problem(narrowed.delete(f"{files}/tool-1.0-2.conda/attestations"))["code"] == "label_limit"
+    assert "no attestations" in narrowed.get(f"{files}/tool-1.0-2.conda/attestations").text
+
+
 def test_a_new_token_does_not_tell_how_a_hidden_project_is_spelled(world: World) -> None:
     wanted = {"name": "x", "namespace": world.organization, "packages": ["hush-hush"]}
     assert world.owner.post("tokens", wanted).json()["packages"] == ["hush_hush"]

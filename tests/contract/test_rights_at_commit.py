@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import subprocess
 import threading
 from dataclasses import replace
 from datetime import timedelta
@@ -12,10 +14,14 @@ import pytest
 from service_world import World
 
 from carrel.core.clock import now
-from carrel.core.errors import Conflict, Forbidden, NotFound, Unauthenticated
+from carrel.core.errors import Conflict, Forbidden, NotFound, Unauthenticated, Unavailable
 from carrel.database.engine import Database
 from carrel.hub.accounts.principal import Principal, Via
 from carrel.hub.app import build_hub
+from carrel.hub.channels.audience import Audience
+from carrel.hub.channels.conda import assembly, documents
+from carrel.hub.channels.conda.documents import Document, DocumentRequest
+from carrel.hub.collections import repository as collections
 from carrel.hub.context import Hub
 from carrel.hub.labels.views import Action, ChangeRequest, FileSelection
 from carrel.hub.packages.copying import CopyRequest
@@ -123,3 +129,39 @@ def test_a_removed_token_is_not_replaced(world: World) -> None:
     world.write(lambda uow: service.revoke(uow, alice, new.view.id))
     with pytest.raises(NotFound):
         world.write(lambda uow: service.rotate(uow, remembered, new.view.id, 60))
+
+
+def test_an_undo_does_not_repeat_what_its_owner_chose(world: World) -> None:
+    for package, visibility in (("shown", "public"), ("secret", "private")):
+        world.upload("alice", "acme", "data.csv", b"a,b\n1,2\n", package=package, version="1", visibility=visibility)
+    alice, bob, service = world.principal("alice"), world.principal("bob"), world.hub.label_changes
+    world.write(lambda uow: service.apply(uow, alice, "acme", ChangeRequest(Action.ADD, None, "all", FileSelection(("secret",)))))
+    request = ChangeRequest(Action.ADD, None, "all", FileSelection(("shown", "secret")))
+    change = world.write(lambda uow: service.apply(uow, alice, "acme", request))
+    undone = world.write(lambda uow: service.undo(uow, bob, "acme", change.id))
+    assert [item.package for item in undone.files] == ["shown"]
+    assert "secret" not in repr(undone)
+
+
+def test_what_another_request_removed_meanwhile_is_no_failure_of_the_hub(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.upload("alice", "acme", "data.csv", b"a,b\n1,2\n", package="numbers", version="1")
+    alice, service = world.principal("alice"), world.hub.collections
+    world.write(lambda uow: service.create(uow, alice, "acme", "mine"))
+    monkeypatch.setattr(collections, "lock", collections.delete_collection)  # by another request, between looking and locking
+    with pytest.raises(Unavailable):
+        asyncio.run(world.hub.pool.write(lambda uow: service.put_item(uow, alice, "acme", "mine", "acme", "numbers")))
+
+
+def test_an_index_that_cannot_be_made_tells_nothing_of_the_machine(
+    world: World, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    failed = subprocess.CompletedProcess((), 1, b"", b"connection to server at db.internal failed")
+    monkeypatch.setattr(subprocess, "run", lambda *_given, **_options: failed)
+    database = world.hub.database
+    with pytest.raises(Unavailable) as document:
+        documents._make_in_process(database, tmp_path, DocumentRequest(Document.CURRENT, 1, "main", "noarch", Audience.EVERYONE))
+    with pytest.raises(Unavailable) as index:
+        assembly.assemble_in_process(database, assembly.AssemblyRequest(None, "noarch", Audience.EVERYONE, str(tmp_path)))
+    for refused in (document, index):
+        assert "db.internal" not in refused.value.detail
+    assert caplog.text.count("db.internal") == 2

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TypeVar
 
-from sqlalchemy.exc import DataError, OperationalError
+from sqlalchemy.exc import DataError, IntegrityError, OperationalError
 from sqlalchemy.exc import TimeoutError as NoConnection
 
 from carrel.core.errors import BadRequest, Unavailable
@@ -16,6 +17,7 @@ from carrel.database.engine import Database
 from carrel.database.unit_of_work import UnitOfWork
 
 T = TypeVar("T")
+_log = logging.getLogger(__name__)
 
 
 @contextmanager
@@ -25,6 +27,9 @@ def _database_errors() -> Iterator[None]:
         yield
     except DataError as error:
         raise BadRequest("Some text in the request or the file cannot be kept: it is too long or has NUL characters.") from error
+    except IntegrityError as error:
+        _log.warning("a request met another one: %s", error.orig)
+        raise Unavailable("What this is about was made or removed at the same moment. Try again.", retry_after=1) from error
     except (OperationalError, NoConnection) as error:
         raise Unavailable("The database is busy or does not answer. Try again in a few seconds.", retry_after=2) from error
 

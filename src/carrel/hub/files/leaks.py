@@ -29,6 +29,7 @@ from carrel.formats.archives import (
     zstd_reader,
 )
 from carrel.formats.base import Limits
+from carrel.formats.parsing import load_json, read_all
 from carrel.hub.audit.repository import record
 from carrel.hub.tokens import repository as tokens
 
@@ -37,6 +38,7 @@ _OVERLAP = 34  # a token is one byte longer
 _MOST_CANDIDATES = 20_000
 _MEMBER_BYTES = 4 * 1024 * 1024
 _EXPANDED_BYTES = 64 * 1024 * 1024
+_PACKED_INFOS = 2
 _TEXT_BYTES = 32 * 1024 * 1024
 _TEXTS = frozenset(
     """
@@ -152,9 +154,13 @@ def packed_texts(source: BinaryIO, filename: str) -> Iterator[tuple[str, bytes]]
 
 def _zipped(source: BinaryIO, filename: str) -> Iterator[tuple[str, bytes]]:
     most = _most_members(source)
+    packed = 0
     with open_zip(source, filename, Limits()) as archive:
         for entry in archive.infolist():
             if filename.endswith(".conda") and entry.filename.startswith("info-") and entry.filename.endswith(".tar.zst"):
+                packed += 1
+                if packed > _PACKED_INFOS:
+                    continue  # a package has one; each may grow to what is allowed when it is unpacked
                 with archive.open(entry) as stream:
                     yield from _members(zstd_reader(stream, _EXPANDED_BYTES, filename), filename, most, everything=True)
             elif _is_text(entry.filename) and entry.file_size <= _MEMBER_BYTES and not entry.is_dir():
@@ -202,13 +208,13 @@ def _place_in_notebook(source: BinaryIO, filename: str, digest: str) -> str:
         return ""
     source.seek(0)
     try:
-        document: Any = json.load(source)
+        document = load_json(read_all(source, filename, Limits().notebook_bytes), filename, any_text=True)
         cells = document["cells"]
         for number, cell in enumerate(cells, 1):
             for part in ("source", "outputs", "metadata", "attachments"):
                 if _holds(cell.get(part), digest):
                     return f"{filename}: {part} of cell {number}"
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+    except (CarrelError, KeyError, TypeError, AttributeError):
         return ""
     return f"{filename}: metadata"
 

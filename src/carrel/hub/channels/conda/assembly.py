@@ -7,6 +7,7 @@ what it lists, so it is written once for all who wait and all processes, and nev
 from __future__ import annotations
 
 import json
+import logging
 import os
 import secrets
 import subprocess
@@ -24,6 +25,8 @@ from carrel.formats.conda.index import Revision, repodata_layout
 from carrel.hub.channels.audience import Audience
 from carrel.hub.channels.conda.indexes import content_key
 from carrel.hub.channels.conda.repository import CondaChannelRepository
+
+_log = logging.getLogger(__name__)
 
 # Above this size a process of its own does the work. Below, a thread is done before a process would have started, and it
 # holds the interpreter's lock for no longer than one piece takes to be joined.
@@ -127,7 +130,8 @@ def assemble_in_process(database: Database, request: AssemblyRequest) -> WholeIn
         check=False,
     )
     if done.returncode:
-        raise Unavailable(f"The index could not be assembled: {done.stderr.decode(errors='replace')[-500:]}")
+        _log.error("an index could not be assembled: %s", done.stderr.decode(errors="replace")[-5000:])
+        raise Unavailable("The index could not be assembled. It has been logged; try again later.")
     return WholeIndex(**json.loads(done.stdout))
 
 

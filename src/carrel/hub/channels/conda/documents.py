@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import os
 import secrets
 import subprocess
@@ -33,6 +34,8 @@ from carrel.formats.conda.selection import CurrentSelection
 from carrel.hub.channels.audience import Audience
 from carrel.hub.channels.conda.document_repository import ChannelContents, ListedPackage
 from carrel.hub.channels.conda.repository import ChannelFile, CondaChannelRepository
+
+_log = logging.getLogger(__name__)
 
 # Below, a thread is done before a process would have started.
 PROCESS_THRESHOLD_FILES = 3_000
@@ -117,7 +120,8 @@ def _make_in_process(database: Database, folder: Path, request: DocumentRequest)
         check=False,
     )
     if done.returncode:
-        raise Unavailable(f"The document could not be made: {done.stderr.decode(errors='replace')[-500:]}")
+        _log.error("a document could not be made: %s", done.stderr.decode(errors="replace")[-5000:])
+        raise Unavailable("The document could not be made. It has been logged; try again later.")
     return WrittenDocument(**json.loads(done.stdout))
 
 
