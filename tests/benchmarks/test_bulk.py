@@ -26,7 +26,7 @@ MEGABYTE = 1_000_000
 _HERE = "tests/benchmarks/test_bulk.py"
 _NGINX = shutil.which("nginx")
 _CONFIGURATION = """
-daemon off; worker_processes 1; error_log stderr error; pid {folder}/nginx.pid;
+{user} daemon off; worker_processes 1; error_log stderr error; pid {folder}/nginx.pid;
 events {{ worker_connections 64; }}
 http {{
     access_log off; sendfile on; keepalive_requests 1000000;
@@ -84,6 +84,7 @@ def test_row_5(tmp_path: Path) -> None:
         send(hub, token, path, 1)  # what is imported late is imported now
         rates, alone = [], []
         before = memory_mb(hub.pid)
+        Path(f"/proc/{hub.pid}/clear_refs").write_text("5")  # the highest so far was the hash of a password
         for version in range(2, 5):
             write_random(path, size * MEGABYTE)  # other bytes: those that are known need not be written
             alone.append(size / timed(lambda: keep_alone(path, tmp_path / "copy")) * 1000)
@@ -100,10 +101,8 @@ def nginx(folder: Path, blobs: Path, hub: int) -> Iterator[tuple[int, psutil.Pro
     """Run nginx over the blob folder and before the hub; yield its port and its worker."""
     port = free_port()
     configuration = folder / "nginx.conf"
-    configuration.write_text(_CONFIGURATION.format(folder=folder, port=port, blobs=blobs, hub=hub))
-    for part in (blobs, *blobs.parents):  # the worker is another user where root runs it
-        if part.stat().st_uid == os.getuid() and part != Path("/"):
-            part.chmod(part.stat().st_mode | 0o055)
+    user = "user root;" if os.getuid() == 0 else ""  # the worker is somebody else otherwise, and the folder is ours alone
+    configuration.write_text(_CONFIGURATION.format(user=user, folder=folder, port=port, blobs=blobs, hub=hub))
     process = subprocess.Popen([str(_NGINX), "-c", str(configuration)])
     try:
         main = psutil.Process(process.pid)
@@ -118,7 +117,7 @@ def nginx(folder: Path, blobs: Path, hub: int) -> Iterator[tuple[int, psutil.Pro
 
 
 @pytest.mark.skipif(_NGINX is None, reason="nginx is not installed")
-@pytest.mark.parametrize(("size", "bar", "requests"), [(1, 2.0, 100), (100, 1.2, 4)])
+@pytest.mark.parametrize(("size", "bar", "requests"), [(1, 2.0, 400), (100, 1.2, 8)])
 def test_row_7(tmp_path: Path, size: int, bar: float, requests: int) -> None:
     path = tmp_path / "bulk.bin"
     write_random(path, size * MEGABYTE)
