@@ -42,12 +42,19 @@ def publisher_object(issuer: str, claims: Mapping[str, str]) -> dict[str, Any]:
     if issuer == _GITHUB:
         name = workflow.rpartition("/")[2]
         return {"kind": "GitHub", "claims": None, "repository": repository, "workflow": name, "environment": claims.get("environment")}
-    if repository and (urlsplit(issuer).hostname or "").startswith("gitlab."):
+    if repository and _host(issuer).startswith("gitlab."):
         environment = claims.get("environment")
         return {"kind": "GitLab", "claims": None, "repository": repository, "workflow_filepath": workflow, "environment": environment}
     if issuer == "https://accounts.google.com":
         return {"kind": "Google", "claims": None, "email": claims.get("email", "")}
     return {"kind": "OpenID", "claims": None, "issuer": issuer, "repository": repository or None, "subject": claims.get("sub", "")}
+
+
+def _host(address: str) -> str:
+    try:
+        return urlsplit(address).hostname or ""
+    except ValueError:  # certificates that nobody checked say anything
+        return ""
 
 
 def parse_attestations(text: str, filename: str, sha256: str) -> list[Attestation]:

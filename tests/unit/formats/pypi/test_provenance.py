@@ -36,3 +36,8 @@ def test_publishers_as_clients_read_them() -> None:
 )
 def test_project_of_a_file_name(filename: str, expected: tuple[str, str] | None) -> None:
     assert file_project(filename) == expected
+
+
+@pytest.mark.parametrize("issuer", ["http://[x", "https://a\u2100b.example", ""])
+def test_issuers_that_are_no_addresses(issuer: str) -> None:
+    assert publisher_object(issuer, {"repository": "acme/x"})["kind"] == "OpenID"
