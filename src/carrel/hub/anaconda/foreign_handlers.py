@@ -25,44 +25,44 @@ from carrel.core.scopes import Scope
 from carrel.database.unit_of_work import UnitOfWork
 from carrel.formats import Hints
 from carrel.formats.parsing import load_json
-from carrel.hub.anaconda.forms import FORM_BYTES, FileForm
 from carrel.hub.anaconda.handlers import error_document
 from carrel.hub.attestations.service import Prepared
 from carrel.hub.files.ingest import IncomingFile
+from carrel.hub.files.receiving import FileReceivingHandler
 from carrel.hub.files.schemas import File
 from carrel.hub.files.service import UploadRequest
 from carrel.hub.packages.views import FileView
 from carrel.hub.web.endpoint import Reply, endpoint
+from carrel.hub.web.forms import FORM_BYTES, FileForm
 from carrel.hub.web.multipart import boundary_of
-from carrel.hub.web.streaming import ReceivingHandler
 
 _ERRORS = (NotFound, Forbidden, BadRequest, InvalidFile, MetadataMismatch, FileExists, TooLarge, InsufficientStorage)
 
 
-class CondaUploadHandler(ReceivingHandler):
+class CondaUploadHandler(FileReceivingHandler):
     """Receives one conda package."""
 
     error_media_type = "application/json"
-    incoming: IncomingFile | None = None
     upload: UploadRequest
 
     def error_body(self, error: BaseException | None, status: int) -> bytes:
         """Return the failure with its message first: these clients print the body."""
         return error_document(error, status)
 
-    async def expect(self, upload: UploadRequest) -> IncomingFile:
-        """Refuse what can be refused before the body, and return what takes it."""
+    async def receive_whole_body(self, upload: UploadRequest) -> None:
+        """Refuse what can be refused before a body that is the file, and say where its bytes go."""
         self.upload = upload
-        self.hub.files.check_size(upload.size)
-        await self.hub.pool.read(lambda uow: self.hub.files.check_upload(uow, self.principal, upload))
-        self.incoming = IncomingFile(self.hub.blobs, self.hub.settings.max_upload_bytes, self.hub.leaks)
-        return self.incoming
+        await self.check_upload(upload)
+        self.receive_into(self.start_file().feed, self.hub.settings.max_upload_bytes)
 
-    def store(self, upload: UploadRequest, attestations: Prepared | None = None) -> tuple[FileView, bool]:
+    async def finish_whole_body(self) -> Reply | None:
+        """Take the rest of a body that is the file, and answer."""
+        kept = await self.finish_file(lambda incoming: self.store(incoming, self.upload))
+        return None if kept is None else Reply(File.of(kept[0], self.urls), HTTPStatus.CREATED)
+
+    def store(self, incoming: IncomingFile, upload: UploadRequest, attestations: Prepared | None = None) -> tuple[FileView, bool]:
         """Enter the received bytes; return the file and whether it is new. Runs in the pool."""
-        if self.incoming is None:
-            raise BadRequest("The upload was not prepared.")
-        stored = self.incoming.finish(upload.filename, upload.kind, Hints(), size=upload.size, sha256=upload.sha256)
+        stored = incoming.finish(upload.filename, upload.kind, Hints(), size=upload.size, sha256=upload.sha256)
         hub, bases = self.hub, (self.urls.base,)
 
         def register(uow: UnitOfWork) -> tuple[FileView, bool]:
@@ -73,29 +73,6 @@ class CondaUploadHandler(ReceivingHandler):
             return view, made
 
         return hub.pool.write_now(register)
-
-    async def receive_whole_body(self) -> Reply | None:
-        """Take the rest of a body that is the file, and answer."""
-        try:
-            rest = await self.rest()
-            if self._refused:
-                await self._finish_refusal()
-                return None
-
-            def keep() -> tuple[FileView, bool]:
-                if rest and self.incoming is not None:
-                    self.incoming.feed(rest)
-                return self.store(self.upload)
-
-            view, _made = await self.hub.pool.receive(keep)
-        finally:
-            self.release()
-        return Reply(File.of(view, self.urls), HTTPStatus.CREATED)
-
-    def release(self) -> None:
-        """Discard an upload that did not become a file."""
-        if self.incoming is not None:
-            self.incoming.abort()
 
 
 class QuetzQuery(BaseModel):
@@ -115,13 +92,12 @@ class QuetzHandler(CondaUploadHandler):
         _require_sha256(sha256)
         kwargs = self.path_kwargs
         upload = UploadRequest(kwargs["channel"], kwargs["filename"], kind=Kind.CONDA.value, size=self.announced_size, sha256=sha256)
-        incoming = await self.expect(upload)
-        self.receive_into(incoming.feed, self.hub.settings.max_upload_bytes)
+        await self.receive_whole_body(upload)
 
     @endpoint(summary="Upload a conda package as to quetz", scope=Scope.CONDA_UPLOAD, query=QuetzQuery, status=201, errors=_ERRORS)
     async def post(self, channel: str, filename: str, query: QuetzQuery) -> Reply | None:
         """The body is the file; the token stands in ``X-API-Key``."""
-        return await self.receive_whole_body()
+        return await self.finish_whole_body()
 
 
 @stream_request_body
@@ -143,13 +119,12 @@ class ArtifactoryHandler(CondaUploadHandler):
             size=self.announced_size,
             sha256=sha256,
         )
-        incoming = await self.expect(upload)
-        self.receive_into(incoming.feed, self.hub.settings.max_upload_bytes)
+        await self.receive_whole_body(upload)
 
     @endpoint(summary="Upload a conda package as to Artifactory", scope=Scope.CONDA_UPLOAD, status=201, errors=_ERRORS)
     async def put(self, channel: str, subdir: str, filename: str, label: str = "main") -> Reply | None:
         """The body is the file; the token is sent as Bearer, or as the password of Basic."""
-        return await self.receive_whole_body()
+        return await self.finish_whole_body()
 
 
 class PrefixQuery(BaseModel):
@@ -167,9 +142,8 @@ class PrefixHandler(CondaUploadHandler):
     async def check_request(self) -> None:
         """Refuse before the body: who, how large, which form."""
         boundary = boundary_of(self.request.headers.get("Content-Type", ""))
-        incoming = await self.expect(UploadRequest(self.path_kwargs["channel"], "", kind=Kind.CONDA.value))
-        self.hub.files.check_size(self.announced_size)
-        self.form = FileForm(boundary, incoming.feed, lambda form: None)
+        await self.check_upload(UploadRequest(self.path_kwargs["channel"], "", kind=Kind.CONDA.value))
+        self.form = FileForm(boundary, self.start_file().feed)
         self.receive_into(self.form.feed, self.hub.settings.max_upload_bytes + FORM_BYTES)
 
     @endpoint(
@@ -184,36 +158,29 @@ class PrefixHandler(CondaUploadHandler):
 
         409 when the file exists, 422 when it or the attestation is refused.
         """
-        form = getattr(self, "form", None)
+
+        def keep(incoming: IncomingFile) -> tuple[FileView, bool]:
+            self.form.finish()
+            return self._enter(incoming, channel, self.form)
+
         try:
-            rest = await self.rest()
-            if self._refused:
-                await self._finish_refusal()
-                return None
-            if form is None:
-                raise BadRequest("The upload was not prepared.")
-
-            def keep() -> tuple[FileView, bool]:
-                form.feed(rest)
-                form.finish()
-                return self._enter(channel, form)
-
-            view, made = await self.hub.pool.receive(keep)
+            kept = await self.finish_file(keep)
         except (InvalidFile, MetadataMismatch) as error:
             raise Unprocessable(error.detail, code=error.code, **error.fields) from error
-        finally:
-            self.release()
+        if kept is None:
+            return None
+        view, made = kept
         if not made:
             raise FileExists(f"{view.filename} exists already.", filename=view.filename)
         return Reply(File.of(view, self.urls), HTTPStatus.CREATED)
 
-    def _enter(self, channel: str, form: FileForm) -> tuple[FileView, bool]:
+    def _enter(self, incoming: IncomingFile, channel: str, form: FileForm) -> tuple[FileView, bool]:
         headers = form.file.headers if form.file is not None else {}
         filename = headers.get("x-file-name") or (form.file.filename if form.file is not None else None) or ""
         sha256 = headers.get("x-file-sha256", "").lower() or None
         _require_sha256(sha256)
         upload = UploadRequest(channel, filename.rpartition("/")[2], kind=Kind.CONDA.value, sha256=sha256)
-        return self.store(upload, self._attestations(form.fields.get("attestation")))
+        return self.store(incoming, upload, self._attestations(form.fields.get("attestation")))
 
     def _attestations(self, text: str | None) -> Prepared | None:
         if not text:

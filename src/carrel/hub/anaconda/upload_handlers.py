@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import base64
 import binascii
+from collections.abc import Callable
 from xml.sax.saxutils import escape
 
 from tornado.web import stream_request_body
 
 from carrel.core.digests import Digests, digest
 from carrel.core.errors import BadRequest, CarrelError, Forbidden, InsufficientStorage, NotFound, TooLarge
-from carrel.hub.anaconda.forms import FORM_BYTES, FileForm
 from carrel.hub.anaconda.service import Staged
 from carrel.hub.files.ingest import IncomingFile
+from carrel.hub.files.receiving import FileReceivingHandler
 from carrel.hub.web.endpoint import Reply, endpoint
 from carrel.hub.web.errors import problem_of
+from carrel.hub.web.forms import FORM_BYTES, FileForm
 from carrel.hub.web.multipart import boundary_of
-from carrel.hub.web.streaming import ReceivingHandler
 
 _XML = "application/xml"
 _EMPTY = digest(b"")
@@ -29,13 +30,24 @@ _CODES = {
 _CODES_BY_STATUS = {401: "AccessDenied", 403: "AccessDenied", 404: "NoSuchUpload", 413: "EntityTooLarge", 503: "SlowDown"}
 
 
+class _SecretForm(FileForm):
+    """A form whose file is taken only after the secret of its upload."""
+
+    def __init__(self, boundary: bytes, consume: Callable[[bytes], None], staged: Staged) -> None:
+        super().__init__(boundary, consume)
+        self._staged = staged
+
+    def check_file(self) -> None:
+        if not self._staged.accepts(self.fields.get("secret", "")):
+            raise Forbidden("The form does not hold the secret of this upload before the file.", code="invalid_secret")
+
+
 @stream_request_body
-class BytesHandler(ReceivingHandler):
+class BytesHandler(FileReceivingHandler):
     """``/upload/{upload}``: needs no token; the form holds a secret that is good for this upload only."""
 
     error_media_type = _XML
-    incoming: IncomingFile | None = None
-    form: FileForm
+    form: _SecretForm
     staged: Staged
 
     async def check_request(self) -> None:
@@ -44,14 +56,8 @@ class BytesHandler(ReceivingHandler):
         self.hub.files.check_size(self.announced_size)
         upload = self.path_kwargs["upload"]
         self.staged = await self.hub.pool.read(lambda uow: self.hub.anaconda.awaited(uow, upload))
-        limit = self.hub.settings.max_upload_bytes
-        self.incoming = IncomingFile(self.hub.blobs, limit, self.hub.leaks)
-        self.form = FileForm(boundary, self.incoming.feed, self._check_secret)
-        self.receive_into(self.form.feed, limit + FORM_BYTES)
-
-    def _check_secret(self, form: FileForm) -> None:
-        if not self.staged.accepts(form.fields.get("secret", "")):
-            raise Forbidden("The form does not hold the secret of this upload before the file.", code="invalid_secret")
+        self.form = _SecretForm(boundary, self.start_file().feed, self.staged)
+        self.receive_into(self.form.feed, self.hub.settings.max_upload_bytes + FORM_BYTES)
 
     @endpoint(
         summary="Send the bytes of an announced file",
@@ -62,36 +68,23 @@ class BytesHandler(ReceivingHandler):
     )
     async def post(self, upload: str) -> Reply | None:
         """A form: all items of ``form_data``, ``Content-Length``, ``Content-MD5``, then ``file``."""
-        incoming, form, hub = self.incoming, getattr(self, "form", None), self.hub
-        if incoming is None or form is None:
-            raise BadRequest("The upload was not prepared.")
-        try:
-            rest = await self.rest()
-            if self._refused:
-                await self._finish_refusal()
-                return None
 
-            def keep() -> Digests:
-                form.feed(rest)
-                form.finish()
-                if form.size:
-                    size, md5 = _size(form.fields.get("Content-Length")), _md5(form.fields.get("Content-MD5"))
-                    digests = incoming.keep(self.staged.place.filename, size=size, sha256=self.staged.announced.sha256, md5=md5)
-                else:
-                    digests = _EMPTY  # said to the person when the upload is committed: here nobody would see it
-                hub.pool.write_now(lambda uow: hub.anaconda.received(uow, upload, digests))
-                return digests
+        def keep(incoming: IncomingFile) -> Digests:
+            form, hub = self.form, self.hub
+            form.finish()
+            if form.size:
+                size, md5 = _size(form.fields.get("Content-Length")), _md5(form.fields.get("Content-MD5"))
+                digests = incoming.keep(self.staged.place.filename, size=size, sha256=self.staged.announced.sha256, md5=md5)
+            else:
+                digests = _EMPTY  # said to the person when the upload is committed: here nobody would see it
+            hub.pool.write_now(lambda uow: hub.anaconda.received(uow, upload, digests))
+            return digests
 
-            digests = await hub.pool.receive(keep)
-        finally:
-            self.release()
+        digests = await self.finish_file(keep)
+        if digests is None:
+            return None
         body = f"<PostResponse><Key>{escape(self.staged.place.basename)}</Key><ETag>&quot;{digests.md5}&quot;</ETag></PostResponse>"
         return Reply(body.encode(), 201, {"Content-Type": _XML})
-
-    def release(self) -> None:
-        """Discard bytes that were not kept."""
-        if self.incoming is not None:
-            self.incoming.abort()
 
     def error_body(self, error: BaseException | None, status: int) -> bytes:
         """Return the failure in the form of an object store: clients look for ``Code``."""

@@ -6,7 +6,6 @@ from typing import cast
 
 from tornado.web import stream_request_body
 
-from carrel.core.digests import is_sha256
 from carrel.core.errors import (
     BadRequest,
     FileExists,
@@ -22,13 +21,14 @@ from carrel.database.unit_of_work import UnitOfWork
 from carrel.formats import Hints
 from carrel.hub.files.ingest import IncomingFile
 from carrel.hub.files.lookup import Located
+from carrel.hub.files.receiving import FileReceivingHandler
 from carrel.hub.files.schemas import File, FileLabels, SubdirQuery, UploadQuery
 from carrel.hub.files.service import UploadRequest
 from carrel.hub.packages.views import FileView
 from carrel.hub.packages.visibility import is_shared
 from carrel.hub.web.endpoint import Reply, declaration_of, endpoint
 from carrel.hub.web.handler import ApiHandler
-from carrel.hub.web.streaming import ReceivingHandler, send_blob
+from carrel.hub.web.streaming import send_blob
 
 
 def split_filename(text: str) -> tuple[str, str | None]:
@@ -38,11 +38,10 @@ def split_filename(text: str) -> tuple[str, str | None]:
 
 
 @stream_request_body
-class UploadHandler(ReceivingHandler):
+class UploadHandler(FileReceivingHandler):
     """``/namespaces/{namespace}/files/{filename}``."""
 
     upload: UploadRequest
-    incoming: IncomingFile | None = None
 
     async def check_request(self) -> None:
         """Refuse before the body: unknown namespace, no right, too large, no room, name taken."""
@@ -50,9 +49,6 @@ class UploadHandler(ReceivingHandler):
         if declaration is None:
             return
         query = cast(UploadQuery, self.read_input(declaration)["query"])
-        sha256 = self.request.headers.get("Carrel-Sha256")
-        if sha256 is not None and not is_sha256(sha256):
-            raise BadRequest("The header Carrel-Sha256 is 64 lowercase hexadecimal digits.", code="invalid_digest")
         filename, subdir = split_filename(self.path_kwargs["filename"])
         self.upload = UploadRequest(
             namespace=self.path_kwargs["namespace"],
@@ -65,12 +61,10 @@ class UploadHandler(ReceivingHandler):
             visibility=query.visibility,
             summary=query.summary,
             size=self.announced_size,
-            sha256=sha256,
+            sha256=self.announced_sha256,
         )
-        self.hub.files.check_size(self.upload.size)
-        await self.hub.pool.read(lambda uow: self.hub.files.check_upload(uow, self.principal, self.upload))
-        self.incoming = IncomingFile(self.hub.blobs, self.hub.settings.max_upload_bytes, self.hub.leaks)
-        self.receive_into(self.incoming.feed, self.hub.settings.max_upload_bytes)
+        await self.check_upload(self.upload)
+        self.receive_into(self.start_file().feed, self.hub.settings.max_upload_bytes)
 
     @endpoint(
         summary="Upload a file",
@@ -86,32 +80,15 @@ class UploadHandler(ReceivingHandler):
         Into a draft release it stays a draft; otherwise the release is made or extended, and visible, at once. The same bytes
         again answer 200; other bytes under a taken name 409 ``file_exists``.
         """
-        incoming = self.incoming
-        if incoming is None:
-            raise BadRequest("The upload was not prepared.")
-        request, hub = self.upload, self.hub
-        try:
-            rest = await self.rest()
-            if self._refused:
-                await self._finish_refusal()
-                return None
 
-            def keep() -> tuple[FileView, bool]:
-                if rest:
-                    incoming.feed(rest)
-                hints = Hints(request.package, request.version, request.subdir)
-                stored = incoming.finish(request.filename, request.kind, hints, size=request.size, sha256=request.sha256)
-                return hub.pool.write_now(lambda uow: hub.files.register(uow, self.principal, request, stored))
+        def keep(incoming: IncomingFile) -> tuple[FileView, bool]:
+            request, hub = self.upload, self.hub
+            hints = Hints(request.package, request.version, request.subdir)
+            stored = incoming.finish(request.filename, request.kind, hints, size=request.size, sha256=request.sha256)
+            return hub.pool.write_now(lambda uow: hub.files.register(uow, self.principal, request, stored))
 
-            view, made = await hub.pool.receive(keep)
-        finally:
-            self.release()
-        return Reply(File.of(view, self.urls), 201 if made else 200)
-
-    def release(self) -> None:
-        """Discard an upload that did not become a file."""
-        if self.incoming is not None:
-            self.incoming.abort()
+        kept = await self.finish_file(keep)
+        return None if kept is None else Reply(File.of(kept[0], self.urls), 201 if kept[1] else 200)
 
 
 class FileHandler(ApiHandler):

@@ -6,7 +6,6 @@ from typing import cast
 
 from tornado.web import stream_request_body
 
-from carrel.core.digests import is_sha256
 from carrel.core.errors import (
     BadRequest,
     FileExists,
@@ -29,11 +28,11 @@ from carrel.hub.channels.files import cran_address, find_cran
 from carrel.hub.channels.flights import SingleFlight
 from carrel.hub.channels.handlers import ChannelHandler
 from carrel.hub.files.ingest import IncomingFile
+from carrel.hub.files.receiving import FileReceivingHandler
 from carrel.hub.files.schemas import File
 from carrel.hub.files.service import UploadRequest
 from carrel.hub.packages.views import FileView
 from carrel.hub.web.endpoint import Reply, declaration_of, endpoint
-from carrel.hub.web.streaming import ReceivingHandler
 
 _TEXT = "text/plain; charset=utf-8"
 _GZIP = "application/gzip"
@@ -111,10 +110,9 @@ class RPackageHandler(ChannelHandler):
         await self.send_file(item, "application/zip" if filename.endswith(".zip") else _GZIP)
 
 
-class CranUploadHandler(ReceivingHandler):
+class CranUploadHandler(FileReceivingHandler):
     """Receives a package that does not say its file name."""
 
-    incoming: IncomingFile | None = None
     upload: UploadRequest
 
     async def check_request(self) -> None:
@@ -123,9 +121,6 @@ class CranUploadHandler(ReceivingHandler):
         if declaration is None:
             return
         query = cast(SourceQuery, self.read_input(declaration)["query"])
-        sha256 = self.request.headers.get("Carrel-Sha256")
-        if sha256 is not None and not is_sha256(sha256):
-            raise BadRequest("The header Carrel-Sha256 is 64 lowercase hexadecimal digits.", code="invalid_digest", field="Carrel-Sha256")
         subdir = query.subdir if isinstance(query, BinaryQuery) else None
         if subdir is not None and not is_subdir(subdir):
             raise BadRequest(
@@ -141,42 +136,23 @@ class CranUploadHandler(ReceivingHandler):
             kind=Kind.R.value,
             labels=(label,) if label else tuple(query.label),
             size=self.announced_size,
-            sha256=sha256,
+            sha256=self.announced_sha256,
         )
-        self.hub.files.check_size(self.announced_size)
-        await self.hub.pool.read(lambda uow: self.hub.files.check_upload(uow, self.principal, self.upload))
-        self.incoming = IncomingFile(self.hub.blobs, self.hub.settings.max_upload_bytes, self.hub.leaks)
-        self.receive_into(self.incoming.feed, self.hub.settings.max_upload_bytes)
+        await self.check_upload(self.upload)
+        self.receive_into(self.start_file().feed, self.hub.settings.max_upload_bytes)
 
     async def take(self) -> Reply | None:
         """Enter the file under the name that R looks for it by."""
-        incoming, upload, hub = self.incoming, self.upload, self.hub
-        if incoming is None:
-            raise BadRequest("The upload was not prepared.")
-        try:
-            rest = await self.rest()
-            if self._refused:
-                await self._finish_refusal()
-                return None
 
-            def keep() -> tuple[FileView, bool]:
-                if rest:
-                    incoming.feed(rest)
-                subdir = upload.subdir or ""
-                found = incoming.look(lambda source: identify(source, subdir))
-                hints = Hints(subdir=subdir or None)
-                stored = incoming.finish(found.filename, Kind.R.value, hints, size=upload.size, sha256=upload.sha256)
-                return hub.pool.write_now(lambda uow: hub.files.register(uow, self.principal, upload, stored))
+        def keep(incoming: IncomingFile) -> tuple[FileView, bool]:
+            upload, hub = self.upload, self.hub
+            subdir = upload.subdir or ""
+            found = incoming.look(lambda source: identify(source, subdir))
+            stored = incoming.finish(found.filename, Kind.R.value, Hints(subdir=subdir or None), size=upload.size, sha256=upload.sha256)
+            return hub.pool.write_now(lambda uow: hub.files.register(uow, self.principal, upload, stored))
 
-            view, made = await hub.pool.receive(keep)
-        finally:
-            self.release()
-        return Reply(File.of(view, self.urls), 201 if made else 200)
-
-    def release(self) -> None:
-        """Discard an upload that did not become a file."""
-        if self.incoming is not None:
-            self.incoming.abort()
+        kept = await self.finish_file(keep)
+        return None if kept is None else Reply(File.of(kept[0], self.urls), 201 if kept[1] else 200)
 
 
 @stream_request_body

@@ -24,36 +24,32 @@ from carrel.core.scopes import Scope
 from carrel.database.unit_of_work import UnitOfWork
 from carrel.formats import Hints
 from carrel.formats.pypi import provenance
+from carrel.hub.attestations.signers import Signer
 from carrel.hub.channels.pypi.handlers import RootHandler
-from carrel.hub.channels.pypi.uploads.attested import Signer, attested, require_publishers
-from carrel.hub.channels.pypi.uploads.forms import FormReader
+from carrel.hub.channels.pypi.uploads.attested import attested, require_publishers
+from carrel.hub.channels.pypi.uploads.forms import DistributionForm
 from carrel.hub.files.ingest import IncomingFile
+from carrel.hub.files.receiving import FileReceivingHandler
 from carrel.hub.files.service import UploadRequest
 from carrel.hub.web.endpoint import Reply, endpoint
+from carrel.hub.web.forms import FORM_BYTES
 from carrel.hub.web.multipart import boundary_of
-from carrel.hub.web.streaming import ReceivingHandler
-
-_FORM_BYTES = 8 * 1024 * 1024  # what a form may hold beside the file
 
 
 @stream_request_body
-class LegacyUploadHandler(ReceivingHandler):
+class LegacyUploadHandler(FileReceivingHandler):
     """``/pypi/<namespace>/legacy/``: the upload endpoint of twine, uv, poetry and flit."""
 
-    incoming: IncomingFile | None = None
-    reader: FormReader
+    form: DistributionForm
     _told: str | None = None
 
     async def check_request(self) -> None:
         """Refuse before the body: unknown namespace, no right, too large, no room."""
         boundary = boundary_of(self.request.headers.get("Content-Type", ""))
-        self.hub.files.check_size(self.announced_size)
-        request = UploadRequest(self.path_kwargs["namespace"], "", kind=Kind.PYPI.value, labels=(self.path_kwargs.get("label") or "main",))
-        await self.hub.pool.read(lambda uow: self.hub.files.check_upload(uow, self.principal, request))
-        limit = self.hub.settings.max_upload_bytes
-        self.incoming = IncomingFile(self.hub.blobs, limit, self.hub.leaks)
-        self.reader = FormReader(boundary, self.incoming.feed)
-        self.receive_into(self.reader.feed, limit + _FORM_BYTES)
+        labels = (self.path_kwargs.get("label") or "main",)
+        await self.check_upload(UploadRequest(self.path_kwargs["namespace"], "", kind=Kind.PYPI.value, labels=labels))
+        self.form = DistributionForm(boundary, self.start_file().feed)
+        self.receive_into(self.form.feed, self.hub.settings.max_upload_bytes + FORM_BYTES)
 
     @endpoint(
         summary="Upload a Python distribution",
@@ -63,52 +59,40 @@ class LegacyUploadHandler(ReceivingHandler):
     )
     async def post(self, namespace: str, label: str = "main") -> Reply | None:
         """The form that twine posts. The same file again answers 200; other bytes under a taken name 400."""
-        incoming, reader, hub = self.incoming, getattr(self, "reader", None), self.hub
-        if incoming is None or reader is None:
-            raise BadRequest("The upload was not prepared.")
+
+        def keep(incoming: IncomingFile) -> bool:
+            form, hub = self.form, self.hub
+            form.finish()
+            request = UploadRequest(
+                namespace,
+                form.filename,
+                package=form.fields.get("name"),
+                version=form.version,
+                kind=Kind.PYPI.value,
+                labels=(label,),
+                sha256=form.fields.get("sha256_digest", "").lower() or None,
+            )
+            md5 = form.fields.get("md5_digest", "").lower() or None
+            stored = incoming.finish(form.filename, request.kind, Hints(), size=None, sha256=request.sha256, md5=md5)
+            signers: tuple[Signer, ...] = ()
+            if text := form.fields.get(provenance.FIELD, "").strip():
+                stored, signers = attested(hub, stored, text)
+
+            def enter(uow: UnitOfWork) -> bool:
+                if hub.trust.is_configured:
+                    require_publishers(uow, namespace, stored.metadata.package, signers)
+                return hub.files.register(uow, self.principal, request, stored)[1]
+
+            return hub.pool.write_now(enter)
+
         try:
-            rest = await self.rest()
-            if self._refused:
-                await self._finish_refusal()
-                return None
-
-            def keep() -> bool:
-                reader.feed(rest)
-                form = reader.finish()
-                request = UploadRequest(
-                    namespace,
-                    form.filename,
-                    package=form.fields.get("name"),
-                    version=form.version,
-                    kind=Kind.PYPI.value,
-                    labels=(label,),
-                    sha256=form.fields.get("sha256_digest", "").lower() or None,
-                )
-                md5 = form.fields.get("md5_digest", "").lower() or None
-                stored = incoming.finish(form.filename, request.kind, Hints(), size=None, sha256=request.sha256, md5=md5)
-                signers: tuple[Signer, ...] = ()
-                if text := form.fields.get(provenance.FIELD, "").strip():
-                    stored, signers = attested(hub, stored, text)
-
-                def enter(uow: UnitOfWork) -> bool:
-                    if hub.trust.is_configured:
-                        require_publishers(uow, namespace, stored.metadata.package, signers)
-                    return hub.files.register(uow, self.principal, request, stored)[1]
-
-                return hub.pool.write_now(enter)
-
-            made = await hub.pool.receive(keep)
+            made = await self.finish_file(keep)
         except FileExists as error:
             # The words and the status that clients know an existing file by.
             raise BadRequest(f"File already exists: {error.detail}", code=error.code, **error.fields) from error
-        finally:
-            self.release()
+        if made is None:
+            return None
         return Reply(b"Uploaded.\n" if made else b"The same file exists already.\n", 200, {"Content-Type": "text/plain; charset=utf-8"})
-
-    def release(self) -> None:
-        """Discard an upload that did not become a file."""
-        if self.incoming is not None:
-            self.incoming.abort()
 
     async def _refuse(self, error: CarrelError | HTTPError) -> None:
         # Clients ask for other credentials at 401 and say that the token is wrong at 403.
