@@ -14,10 +14,9 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
 
-import jwt
-import requests
-
 from carrel.core.errors import Unprocessable, UpstreamError
+
+# PyJWT and requests are imported when an identity arrives: most hubs never see one, and they weigh 15 MB.
 
 _log = logging.getLogger(__name__)
 
@@ -90,6 +89,8 @@ class IdentityVerifier:
         UpstreamError
             The issuer cannot be asked for its keys.
         """
+        import jwt
+
         if not self._issuers:
             raise refused("not-enabled", "This hub trusts no issuer of identities. Its administrator sets oidc_issuers.")
         if len(token) > MAX_TOKEN:
@@ -110,6 +111,8 @@ class IdentityVerifier:
         return Identity(issuer.name, claims, _replay_key(issuer.name, claims, token), datetime.fromtimestamp(int(claims["exp"]), UTC))
 
     def _decode(self, token: str, issuer: _Issuer, algorithm: str, key_id: str | None) -> Mapping[str, Any]:
+        import jwt
+
         try:
             key = jwt.PyJWK.from_dict(issuer.key(key_id), algorithm=algorithm)
             claims = jwt.decode(
@@ -200,6 +203,8 @@ def _keys_of(issuer: str) -> list[dict[str, Any]]:
 
 
 def _fetch(address: str) -> dict[str, Any]:
+    import requests
+
     data = b""
     try:
         with requests.get(address, timeout=_TIMEOUT, stream=True, allow_redirects=False, headers={"Accept": "application/json"}) as answer:
