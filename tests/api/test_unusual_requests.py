@@ -138,3 +138,11 @@ def test_shared_caches_keep_nothing_that_is_for_one_caller(world: World) -> None
     assert answer.headers["Cache-Control"].startswith("private")
     opened = world.people["anonymous"].get(hidden.replace("hidden", "open"))
     assert opened.headers["Cache-Control"].startswith("public")
+
+
+def test_a_token_in_an_address_is_not_in_the_status_line(world: World) -> None:
+    secret = "ca-" + "a" * 32
+    answer = world.owner.call("POST", f"{world.hub.url}/pypi/{secret}/legacy/", files={"content": ("x.whl", b"x")})
+    assert answer.status_code == 404
+    assert secret not in answer.reason
+    assert secret not in answer.text

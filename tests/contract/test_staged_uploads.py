@@ -13,7 +13,7 @@ from carrel.core.clock import now
 from carrel.core.errors import BadRequest, FileExists, NotFound
 from carrel.core.kinds import Kind
 from carrel.database.engine import Database
-from carrel.hub.anaconda import service
+from carrel.hub.anaconda import repository, service
 from carrel.hub.anaconda.service import Announced, Place
 from carrel.hub.app import build_hub
 from carrel.hub.context import Hub
@@ -126,3 +126,9 @@ def test_a_publication_under_way_is_not_published_by_an_upload(hubs: list[Hub]) 
     with hubs[0].database.read() as uow:
         release = hubs[0].releases.get(uow, upload.bob, "acme", "tool", "1.0")
     assert (release.state, len(release.files)) == ("draft", 2)
+
+
+def test_platforms_of_however_many_packages(database: Database) -> None:
+    with database.read() as uow:
+        assert repository.subdirs_of(uow, range(1, 70_000)) == {}
+        assert repository.subdirs_of(uow, ()) == {}

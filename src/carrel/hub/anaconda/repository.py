@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import Row, delete, insert, select, update
 
+from carrel.database.statements import one_of
 from carrel.database.unit_of_work import UnitOfWork
 from carrel.hub.accounts.principal import Principal
 from carrel.hub.anaconda.models import staged_upload
@@ -68,7 +69,7 @@ def subdirs_of(uow: UnitOfWork, package_ids: Collection[int]) -> dict[int, list[
     query = (
         select(file.c.package_id, file.c.subdir)
         .join(release, release.c.id == file.c.release_id)
-        .where(file.c.package_id.in_(package_ids), file.c.kind == "conda", release.c.state == "published")
+        .where(one_of(file.c.package_id, package_ids), file.c.kind == "conda", release.c.state == "published")
         .distinct()
         .order_by(file.c.package_id, file.c.subdir)
     )

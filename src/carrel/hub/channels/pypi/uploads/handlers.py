@@ -21,6 +21,7 @@ from carrel.core.errors import (
 )
 from carrel.core.kinds import Kind
 from carrel.core.scopes import Scope
+from carrel.core.tokens import redact
 from carrel.database.unit_of_work import UnitOfWork
 from carrel.formats import Hints
 from carrel.formats.pypi import provenance
@@ -115,7 +116,7 @@ class LegacyUploadHandler(FileReceivingHandler):
 def _reason_of(error: BaseException | None) -> str | None:
     if not isinstance(error, CarrelError) or error.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return None
-    return "".join(character if " " <= character <= "~" else "?" for character in error.detail)[:200]
+    return "".join(character if " " <= character <= "~" else "?" for character in redact(error.detail))[:200]
 
 
 @stream_request_body
