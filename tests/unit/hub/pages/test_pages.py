@@ -11,7 +11,7 @@ from carrel.hub.pages import commands
 from carrel.hub.pages.base import safe_next, sign_in_address
 from carrel.hub.pages.formatting import PRECEDENCE, by_weight, scope_summary
 from carrel.hub.pages.templating import static_file, static_url
-from carrel.hub.pages.views import environment_view, requirements_of, source_name, table_view
+from carrel.hub.pages.views import data_view, environment_view, source_name
 
 BASE = "https://hub.example.org"
 
@@ -94,11 +94,9 @@ def test_sources_have_short_names() -> None:
     assert source_name("local") == "local"
 
 
-def test_tables_and_requirements() -> None:
-    assert table_view("a.csv", {"media_type": "text/csv"}) is None
-    assert table_view("a.csv", {"columns": [{"name": "a", "type": "text"}], "rows": [["1"]]}) is not None
-    assert requirements_of("conda", {"index": {"depends": ["python"]}}) == ["python"]
-    assert requirements_of("pypi", {"requires_dist": ["a", 'b; extra == "x"']}) == ["a"]
+def test_tables() -> None:
+    assert data_view("a.csv", {"media_type": "text/csv"}) is None
+    assert data_view("a.csv", {"columns": [{"name": "a", "type": "text"}], "rows": [["1"]]}) is not None
 
 
 def test_every_kind_has_its_weight() -> None:
