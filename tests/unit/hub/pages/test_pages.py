@@ -43,14 +43,21 @@ def test_everything_else_leads_home(target: str) -> None:
 
 
 def test_install_commands_name_what_the_release_holds() -> None:
-    shown = commands.install(BASE, "acme", "snow", "2.1", ["conda", "pypi"], is_latest=True)
-    assert [command.label for command in shown] == ["conda", "pixi", "pip", "uv"]
-    assert shown[0].text == f"conda install -c {BASE}/conda/acme snow"
-    older = commands.install(BASE, "acme", "snow", "2.0", ["pypi"], is_latest=False)
-    assert older[0].text == f"pip install --index-url {BASE}/pypi/acme/simple/ snow==2.0"
-    assert [command.text for command in commands.install(BASE, "acme", "data", "1", ["file"], is_latest=True)] == [
-        "carrel download acme/data@1"
-    ]
+    source = commands.Source.of_label(BASE, "acme")
+    shown = commands.install(source, "acme", "snow", "2.1", ["conda", "pypi"], is_latest=True)
+    assert [command.label for command in shown.usual] == ["conda", "pixi", "pip", "uv"]
+    assert shown.usual[0].text == f"conda install -c {BASE}/conda/acme snow"
+    older = commands.install(source, "acme", "snow", "2.0", ["pypi"], is_latest=False)
+    assert older.usual[0].text == f"pip install --index-url {BASE}/pypi/acme/simple/ snow==2.0"
+    data = commands.install(source, "acme", "data", "1", ["file"], is_latest=True)
+    assert [command.text for command in data.usual] == ["carrel download acme/data@1"]
+
+
+def test_install_commands_name_the_label_and_where_a_token_goes() -> None:
+    source = commands.Source.of_label(BASE, "acme", "dev", with_token=True)
+    shown = commands.install(source, "acme", "snow", "2.1", ["conda", "r"], is_latest=True)
+    assert shown.usual[0].text == f"conda install -c {BASE}/conda/t/TOKEN/acme/label/dev snow"
+    assert shown.usual[-1].text == f'install.packages("snow", repos = "{BASE}/cran/t/TOKEN/acme/label/dev")'
 
 
 @pytest.mark.parametrize(
