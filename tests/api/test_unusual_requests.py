@@ -115,6 +115,20 @@ def test_a_token_for_a_label_knows_and_changes_no_attestations_of_other_files(wo
     assert "no attestations" in narrowed.get(f"{files}/tool-1.0-2.conda/attestations").text
 
 
+def test_a_token_for_a_label_is_not_told_the_platforms_of_other_files(world: World) -> None:
+    api, org, url = world.owner, world.organization, world.hub.url
+    for subdir, label in (("linux-64", "dev"), ("osx-arm64", "next")):
+        artifact = build_conda("wide", "1.0", subdir=subdir)
+        assert api.upload(org, artifact.filename, artifact.data, visibility="public", label=label).ok
+    narrowed = Api(url, api.post("tokens", {"name": "dev", "labels": ["dev"]}).json()["token"])
+    for caller, expected in ((api, ["linux-64", "osx-arm64"]), (narrowed, ["linux-64"])):
+        listed = {item["name"]: item["conda_platforms"] for item in caller.get(f"{url}/api/packages/{org}").json()}
+        assert listed["wide"] == expected
+        for platform in ("linux-64", "osx-arm64"):
+            found = caller.get("search", params={"q": "wide", "platform": platform}).json()["items"]
+            assert bool(found) is (platform in expected), (platform, found)
+
+
 def test_a_new_token_does_not_tell_how_a_hidden_project_is_spelled(world: World) -> None:
     wanted = {"name": "x", "namespace": world.organization, "packages": ["hush-hush"]}
     assert world.owner.post("tokens", wanted).json()["packages"] == ["hush_hush"]

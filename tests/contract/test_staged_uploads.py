@@ -13,6 +13,7 @@ from carrel.core.clock import now
 from carrel.core.errors import BadRequest, FileExists, NotFound
 from carrel.core.kinds import Kind
 from carrel.database.engine import Database
+from carrel.hub.accounts.principal import ANONYMOUS
 from carrel.hub.anaconda import repository, service
 from carrel.hub.anaconda.service import Announced, Place
 from carrel.hub.app import build_hub
@@ -130,5 +131,5 @@ def test_a_publication_under_way_is_not_published_by_an_upload(hubs: list[Hub]) 
 
 def test_platforms_of_however_many_packages(database: Database) -> None:
     with database.read() as uow:
-        assert repository.subdirs_of(uow, range(1, 70_000)) == {}
-        assert repository.subdirs_of(uow, ()) == {}
+        assert repository.subdirs_of(uow, ANONYMOUS, range(1, 70_000)) == {}
+        assert repository.subdirs_of(uow, ANONYMOUS, ()) == {}

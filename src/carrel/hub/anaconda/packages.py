@@ -59,7 +59,7 @@ class PackagesHandler(AnacondaHandler):
         text = query.package_type or query.type
         kind = kind_of(text).value if text else None
         found = list(self._all(uow, login or self.principal.user_name, kind))
-        subdirs = repository.subdirs_of(uow, [view.id for view in found])
+        subdirs = repository.subdirs_of(uow, self.principal, [view.id for view in found])
         shown = [
             views.package(view, subdirs.get(view.id, []), self.urls)
             for view in found
@@ -86,7 +86,7 @@ class ListingHandler(AnacondaHandler):
         """At most ten thousand, those changed last first; ``modified_after`` stands in a form, as clients send it, or in the query."""
         given = parse_qs(self.request.body.decode(errors="replace")).get("modified_after") or self.get_query_arguments("modified_after")
         found = repository.changed_since(uow, self.principal, _moment(given[0] if given else ""), _LISTED)
-        subdirs = repository.subdirs_of(uow, [view.id for view in found])
+        subdirs = repository.subdirs_of(uow, self.principal, [view.id for view in found])
         return answer([views.package(view, subdirs.get(view.id, []), self.urls) for view in found])
 
 
@@ -128,7 +128,7 @@ class PackageHandler(AnacondaHandler):
 
     def _shown(self, uow: UnitOfWork, login: str, package: str) -> Reply:
         view = self.hub.packages.get(uow, self.principal, login, package)
-        return answer(views.package(view, repository.subdirs_of(uow, [view.id]).get(view.id, []), self.urls))
+        return answer(views.package(view, repository.subdirs_of(uow, self.principal, [view.id]).get(view.id, []), self.urls))
 
     def _releases(self, uow: UnitOfWork, login: str, package: str) -> Iterator[ReleaseView]:
         cursor = None

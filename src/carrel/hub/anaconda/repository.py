@@ -16,7 +16,7 @@ from carrel.hub.namespaces.models import namespace
 from carrel.hub.packages.models import file, package, release
 from carrel.hub.packages.repository import to_view
 from carrel.hub.packages.views import PackageView
-from carrel.hub.packages.visibility import listed_packages
+from carrel.hub.packages.visibility import listed_packages, visible_files
 
 
 def insert_staged(uow: UnitOfWork, values: dict[str, Any]) -> None:
@@ -64,12 +64,18 @@ def changed_since(uow: UnitOfWork, principal: Principal, moment: datetime | None
     return [to_view(row) for row in uow.connection.execute(query)]
 
 
-def subdirs_of(uow: UnitOfWork, package_ids: Collection[int]) -> dict[int, list[str]]:
-    """Return the subdirs of the published conda files of some packages."""
+def subdirs_of(uow: UnitOfWork, principal: Principal, package_ids: Collection[int]) -> dict[int, list[str]]:
+    """Return the subdirs of the published conda files of some packages, those that *principal* sees."""
+    under = visible_files(principal)
     query = (
         select(file.c.package_id, file.c.subdir)
         .join(release, release.c.id == file.c.release_id)
-        .where(one_of(file.c.package_id, package_ids), file.c.kind == "conda", release.c.state == "published")
+        .where(
+            one_of(file.c.package_id, package_ids),
+            file.c.kind == "conda",
+            release.c.state == "published",
+            *(() if under is None else (under,)),
+        )
         .distinct()
         .order_by(file.c.package_id, file.c.subdir)
     )

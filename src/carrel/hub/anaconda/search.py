@@ -40,6 +40,6 @@ class SearchHandler(AnacondaHandler):
             cursor = page.next_cursor
             if cursor is None:
                 break
-        subdirs = repository.subdirs_of(uow, [item.id for item in found])
+        subdirs = repository.subdirs_of(uow, self.principal, [item.id for item in found])
         shown = [item for item in found if query.platform is None or query.platform in subdirs.get(item.id, [])]
         return answer([views.found(item, subdirs.get(item.id, []), self.urls) for item in shown])

@@ -14,7 +14,7 @@ from carrel.hub.accounts.principal import Principal, Sight
 from carrel.hub.channels.repository import upsert
 from carrel.hub.namespaces.models import namespace
 from carrel.hub.packages.models import file, import_name, package, release
-from carrel.hub.packages.visibility import listed_for, listed_packages
+from carrel.hub.packages.visibility import listed_for, listed_packages, visible_files
 from carrel.hub.search.facets import document_facets
 from carrel.hub.search.index import Document, SearchIndex
 from carrel.hub.search.models import search_document
@@ -186,13 +186,14 @@ class SearchRepository:
             given["text"] = text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
         return list(self._connection.scalars(_prefixed(dialect), given))
 
-    def with_platform(self, package_ids: Collection[int], platform: str) -> set[int]:
-        """Return which of the packages have a published conda file for *platform*, or for all platforms."""
+    def with_platform(self, principal: Principal, package_ids: Collection[int], platform: str) -> set[int]:
+        """Return which of the packages have a published conda file for *platform*, or for all platforms, that *principal* sees."""
+        under = visible_files(principal)
         query = (
             select(file.c.package_id)
             .join(release, release.c.id == file.c.release_id)
             .where(file.c.package_id.in_(package_ids), file.c.kind == "conda", release.c.state == "published")
-            .where(file.c.subdir.in_((platform, "noarch")))
+            .where(file.c.subdir.in_((platform, "noarch")), *(() if under is None else (under,)))
             .distinct()
         )
         return set(self._connection.execute(query).scalars())

@@ -139,7 +139,7 @@ class _Collector:
         if self._kinds:
             rows = [row for row in rows if self._kinds & set(row.kinds)]
         if self._platform is not None and rows:
-            there = self._repository.with_platform([row.id for row in rows], self._platform)
+            there = self._repository.with_platform(self._principal, [row.id for row in rows], self._platform)
             rows = [row for row in rows if row.id in there]
         if by_name:
             rows = sorted(rows, key=lambda row: (len(row.name_key), row.name_key, row.namespace_id))
