@@ -13,7 +13,6 @@ import socket
 import sys
 from collections.abc import Callable
 
-from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
 
 from carrel.core.access import Role
@@ -65,6 +64,7 @@ from carrel.hub.tokens.service import TokenService
 from carrel.hub.web.handler import UnknownAddressHandler
 from carrel.hub.web.logs import log_request
 from carrel.hub.web.routing import HubApplication, check_declarations, grouped
+from carrel.hub.web.sendfile import FileServer
 from carrel.hub.web.streaming import OversizeHandler
 from carrel.storage import BlobStore
 
@@ -155,7 +155,7 @@ def build_application(hub: Hub) -> HubApplication:
 
 async def serve(hub: Hub, address: str, port: int, *, trust_proxy: bool) -> None:
     """Serve until SIGINT or SIGTERM, then finish what is running."""
-    server = HTTPServer(
+    server = FileServer(
         build_application(hub),
         xheaders=trust_proxy,
         max_body_size=MAX_JSON_BYTES,
@@ -208,7 +208,7 @@ def _import_validator() -> None:
             del sys.modules[grammar]
 
 
-async def _drain(hub: Hub, server: HTTPServer) -> None:
+async def _drain(hub: Hub, server: FileServer) -> None:
     """Let running requests end; idle connections are closed then."""
     deadline = asyncio.get_running_loop().time() + STOP_SECONDS
     while hub.active and asyncio.get_running_loop().time() < deadline:  # noqa: ASYNC110 - a set has no event

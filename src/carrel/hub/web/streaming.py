@@ -15,6 +15,7 @@ from carrel.core.errors import CarrelError, TooLarge
 from carrel.core.units import format_bytes
 from carrel.hub.web.errors import status_of
 from carrel.hub.web.handler import ApiHandler, HubHandler
+from carrel.hub.web.sendfile import FileRegion, send_region, takes_files
 
 # Handed to a thread at once: large enough that the hop costs nothing, small enough that memory stays flat.
 BATCH_BYTES = 1024 * 1024
@@ -279,7 +280,14 @@ async def _send_small(handler: HubHandler, sha256: str, start: int, stop: int) -
 
 
 async def _send_large(handler: HubHandler, sha256: str, start: int, stop: int) -> None:
+    path = handler.hub.blobs.local_path(sha256)
+    connection = handler.request.connection
     try:
+        if path is not None and connection is not None and takes_files(connection):
+            with path.open("rb", buffering=0) as file:
+                await handler.flush()
+                await send_region(connection, FileRegion(file.fileno(), start, stop))
+            return
         async for chunk in handler.hub.blobs.stream(sha256, start, stop):
             handler.write(chunk)
             await handler.flush()
