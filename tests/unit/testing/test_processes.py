@@ -25,7 +25,10 @@ def test_a_killed_run_takes_its_servers_with_it(tmp_path: Path) -> None:
     run = subprocess.Popen([sys.executable, "-c", STARTS_A_SERVER, tmp_path / "log"], stdout=subprocess.PIPE, text=True)
     assert run.stdout
     server = psutil.Process(int(run.stdout.readline()))
-    assert server.is_running()
+    deadline = time.monotonic() + 10
+    while server.name() != "sleep" and time.monotonic() < deadline:  # before it runs, nothing ties it to its parent
+        time.sleep(0.01)
+    assert server.name() == "sleep"
     run.kill()
     run.wait()
     deadline = time.monotonic() + 10
