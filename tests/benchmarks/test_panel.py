@@ -17,8 +17,8 @@ from pathlib import Path
 
 import pytest
 from harness import Client, cpu_per_request, loaded_hub, median, percentile, report, stall_probe, timed
+from search_rows import load, queries
 from sqlalchemy import Connection, insert
-from test_search import load, queries
 
 from carrel.core.clock import now
 from carrel.environments import environment_id
