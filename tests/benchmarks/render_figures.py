@@ -6,9 +6,11 @@ import json
 import os
 import platform
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+STATIC_MS = 0.37
 HEAD = """# How fast, against what
 
 Figures are medians, taken in one run beside the peer that the line names; ratios say more than times, which depend on the machine and on
@@ -43,12 +45,23 @@ def main(source: Path, target: Path) -> None:
         figures[figure["row"], figure["what"]] = figure
     machine = f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}"
     lines = [
-        f"Measured on {machine}{_load()}.\n",
+        f"Measured on {machine}{_load()}.{_speed(figures.values())}\n",
         "| what | figure | bar | peer in the same run | ratio | command |",
         "|---|---|---|---|---|---|",
     ]
     lines.extend(_row(figures[key]) for key in sorted(figures, key=lambda key: key[0]))
     target.write_text(HEAD + "\n".join(lines) + "\n" + FOOT)
+
+
+def _speed(figures: Iterable[dict[str, Any]]) -> str:
+    """Return how this machine compares with the one that the absolute bars were set on, as one peer tells."""
+    took = next((figure["peer_value"] for figure in figures if figure["row"] == 6 and figure["peer"].startswith("Tornado")), None)
+    if took is None:
+        return ""
+    return (
+        f" The bars were set on a machine on which Tornado's static handler took {STATIC_MS} ms of CPU for a request. In this run it took "
+        f"{took:.2f} ms, {took / STATIC_MS:.1f} times that: times and rates are to be read with this factor, ratios as they are."
+    )
 
 
 def _row(figure: dict[str, Any]) -> str:
