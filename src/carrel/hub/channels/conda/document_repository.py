@@ -9,7 +9,8 @@ from sqlalchemy import Connection, bindparam, func, select
 
 from carrel.core.kinds import Kind
 from carrel.hub.channels.audience import Audience
-from carrel.hub.channels.conda.repository import PUBLISHED_FILES, ChannelFile, channel_file, name_batches
+from carrel.hub.channels.conda.repository import PUBLISHED_FILES, channel_file, name_batches
+from carrel.hub.channels.conda.rows import ChannelFile
 from carrel.hub.channels.models import shard
 from carrel.hub.labels.models import file_label, label
 from carrel.hub.packages.models import file, package, release

@@ -33,7 +33,8 @@ from carrel.formats.conda.hotfixes import Hotfixes, empty_instructions
 from carrel.formats.conda.selection import CurrentSelection
 from carrel.hub.channels.audience import Audience
 from carrel.hub.channels.conda.document_repository import ChannelContents, ListedPackage
-from carrel.hub.channels.conda.repository import ChannelFile, CondaChannelRepository
+from carrel.hub.channels.conda.repository import CondaChannelRepository
+from carrel.hub.channels.conda.rows import ChannelFile
 
 _log = logging.getLogger(__name__)
 

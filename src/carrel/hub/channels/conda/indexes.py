@@ -20,7 +20,8 @@ from carrel.formats.conda import index
 from carrel.formats.conda.index import Revision
 from carrel.hub.channels.audience import Audience
 from carrel.hub.channels.conda.maintenance import PROTOCOL
-from carrel.hub.channels.conda.repository import CondaChannelRepository, Entry, Listed
+from carrel.hub.channels.conda.repository import CondaChannelRepository
+from carrel.hub.channels.conda.rows import Entry, Listed
 from carrel.hub.channels.repository import ChannelVersionRepository
 
 # Part of every ETag of a whole index: bump it when the same shards are written as other JSON.

@@ -12,7 +12,8 @@ from carrel.core.kinds import Kind
 from carrel.database.unit_of_work import UnitOfWork
 from carrel.formats.conda import index
 from carrel.formats.conda.hotfixes import Hotfixes
-from carrel.hub.channels.conda.repository import ChannelFile, CondaChannelRepository, PackageKey, ShardKey, ShardRow, State, Writes
+from carrel.hub.channels.conda.repository import CondaChannelRepository
+from carrel.hub.channels.conda.rows import ChannelFile, PackageKey, ShardKey, ShardRow, State, Writes
 from carrel.hub.channels.repository import ChannelVersionRepository
 from carrel.hub.packages.changes import PackageChange, Reason
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -32,6 +31,7 @@ from carrel.core.kinds import Kind
 from carrel.formats.conda.hotfixes import Hotfixes
 from carrel.formats.conda.index import Fragments, Revision
 from carrel.hub.channels.audience import Audience
+from carrel.hub.channels.conda.rows import ChannelFile, Entry, Listed, PackageKey, PresentShard, ShardKey, State, Writes
 from carrel.hub.channels.models import hotfix, removed_record, shard, shard_content, shard_owner
 from carrel.hub.channels.repository import upsert
 from carrel.hub.labels.models import file_label, label
@@ -41,133 +41,6 @@ from carrel.hub.packages.models import blob, companion, file, package, release
 _BATCH = 5_000
 # Under which the attestations of a file are kept beside it.
 ATTESTATIONS = ".sigs"
-
-
-@dataclass(frozen=True, slots=True)
-class ShardKey:
-    """The channel that a shard belongs to."""
-
-    label_id: int
-    subdir: str
-
-
-@dataclass(frozen=True, slots=True)
-class ChannelFile:
-    """One published conda file under one label."""
-
-    key: ShardKey
-    filename: str
-    sha256: str
-    md5: str
-    size: int
-    attributes: dict[str, Any]
-    uploaded_at: datetime
-    yanked: bool
-    attestations_sha256: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class PresentShard:
-    """A shard before a change: its package's name, its digest and its bytes."""
-
-    name: str
-    sha256: str
-    data: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class State:
-    """What is known of a package before its shards are written again.
-
-    Attributes
-    ----------
-    shards : dict
-        The present shards.
-    removed : dict
-        Names of files that were listed once.
-    hotfixes : dict of str to int
-        By subdir: when the owner's instructions changed, microseconds since the epoch.
-    """
-
-    shards: dict[ShardKey, PresentShard]
-    removed: dict[ShardKey, set[str]]
-    hotfixes: dict[str, int]
-
-
-@dataclass(frozen=True, slots=True)
-class PackageKey:
-    """A package in a channel: what a shard is stored under."""
-
-    package_id: int
-    shard: ShardKey
-
-
-@dataclass(frozen=True, slots=True)
-class ShardRow:
-    """A shard as it is stored, and its bytes."""
-
-    key: PackageKey
-    name: str
-    sha256: str
-    fragments: Fragments
-    content: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Writes:
-    """What has changed, to be written at once.
-
-    Attributes
-    ----------
-    shards : list of ShardRow
-        Written in place of former ones.
-    deleted : list of PackageKey
-        Shards that are no more.
-    removed, taken_back : list of tuple of PackageKey and str
-        Names that an index lists no more, and that it lists again.
-    retired : set of str
-        Contents that no index names any more.
-    """
-
-    shards: list[ShardRow] = field(default_factory=list)
-    deleted: list[PackageKey] = field(default_factory=list)
-    removed: list[tuple[PackageKey, str]] = field(default_factory=list)
-    taken_back: list[tuple[PackageKey, str]] = field(default_factory=list)
-    retired: set[str] = field(default_factory=set)
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """What the index of a channel says about one package.
-
-    Attributes
-    ----------
-    package_id : int
-    name : str
-    digest : bytes
-        SHA-256 (raw) of the compressed shard.
-    visibility : str
-        Of the package.
-    updated_at : datetime
-    revision : Revision, optional
-        Of its records that older clients must not see.
-    """
-
-    package_id: int
-    name: str
-    digest: bytes
-    visibility: str
-    updated_at: datetime
-    revision: Revision | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Listed:
-    """What says who sees a package in an index."""
-
-    name_key: str
-    visibility: str
-
 
 PUBLISHED_FILES = (
     select(
