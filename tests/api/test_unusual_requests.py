@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+from http.client import HTTPResponse
 from typing import Any
 
 import pytest
@@ -160,3 +162,29 @@ def test_a_token_in_an_address_is_not_in_the_status_line(world: World) -> None:
     assert answer.status_code == 404
     assert secret not in answer.reason
     assert secret not in answer.text
+
+
+@pytest.mark.parametrize("verb", ["GET", "HEAD", "POST"])
+def test_a_refusal_without_a_body_leaves_the_connection_open(world: World, verb: str) -> None:
+    """A connection that was closed without a word breaks the next request of a client that keeps connections."""
+    with socket.create_connection(("127.0.0.1", world.hub.port), timeout=30) as connection:
+        for _ in range(3):
+            length = b"Content-Length: 0\r\n" if verb == "POST" else b""
+            path = f"/pypi/{world.organization}/simple/".encode()
+            connection.sendall(b"%s %s HTTP/1.1\r\nHost: hub\r\nAuthorization: Bearer ca-unknown\r\n%s\r\n" % (verb.encode(), path, length))
+            answer = HTTPResponse(connection, method=verb)
+            answer.begin()
+            answer.read()
+            assert answer.status == (403 if verb == "POST" else 401)
+            assert answer.getheader("Connection") is None
+
+
+def test_a_refused_body_is_not_sent_and_the_end_of_the_connection_is_told(world: World) -> None:
+    with socket.create_connection(("127.0.0.1", world.hub.port), timeout=30) as connection:
+        path = f"/api/v1/namespaces/{world.organization}/files/x.csv".encode()
+        connection.sendall(b"PUT %s HTTP/1.1\r\nHost: hub\r\nExpect: 100-continue\r\nContent-Length: 9\r\n\r\n" % path)
+        answer = HTTPResponse(connection, method="PUT")
+        answer.begin()
+        assert (answer.status, answer.getheader("Connection")) == (401, "close")
+        assert answer.read().startswith(b"{")
+        assert connection.recv(1) == b""

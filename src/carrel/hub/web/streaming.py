@@ -51,6 +51,12 @@ class ReceivingHandler(ApiHandler):
         text = self.request.headers.get("Content-Length")
         return int(text) if text is not None and text.isascii() and text.isdigit() else None
 
+    @property
+    def _coming_bytes(self) -> int:
+        """How much may still come of the body."""
+        in_chunks = "Transfer-Encoding" in self.request.headers
+        return self.announced_size or (_DRAIN_BYTES if in_chunks else 0)
+
     def receive_into(self, consume: Callable[[bytes], None], limit: int) -> None:
         """Give the body to *consume*; it may have up to *limit* bytes."""
         self._consume = consume
@@ -62,9 +68,9 @@ class ReceivingHandler(ApiHandler):
         try:
             await self.admit()
         except (CarrelError, HTTPError) as error:
-            if self.request.headers.get("Expect") == "100-continue" or self.announced_size == 0:
-                raise  # the client has sent nothing yet, or everything
             await self._refuse(error)
+            if self.request.headers.get("Expect") == "100-continue":
+                await self._finish_refusal()  # the client has sent nothing yet, and will not
 
     async def admit(self) -> None:
         """Raise unless the body may come."""
@@ -78,7 +84,10 @@ class ReceivingHandler(ApiHandler):
         self.error_headers(error)
         self.set_header("Content-Type", self.error_media_type)
         self.set_header("Content-Length", str(len(body)))
-        if (self.announced_size or _DRAIN_BYTES) > BATCH_BYTES:
+        # A connection that ends without a word breaks the next request of a client that keeps it.
+        if self.request.headers.get("Expect") == "100-continue":
+            self.set_header("Connection", "close")
+        elif self._coming_bytes > BATCH_BYTES:
             self.set_header("Connection", "close")
             asyncio.get_running_loop().call_later(_DRAIN_SECONDS, self._close)
         self.write(body)

@@ -97,7 +97,7 @@ class LegacyUploadHandler(FileReceivingHandler):
 
     async def _refuse(self, error: CarrelError | HTTPError) -> None:
         # Clients ask for other credentials at 401 and say that the token is wrong at 403.
-        if isinstance(error, Unauthenticated) and "Authorization" in self.request.headers:
+        if self.request.method == "POST" and isinstance(error, Unauthenticated) and "Authorization" in self.request.headers:
             error = Forbidden(error.detail, code=error.code)
         self._told = _reason_of(error)
         await super()._refuse(error)
@@ -122,10 +122,6 @@ def _reason_of(error: BaseException | None) -> str | None:
 @stream_request_body
 class RootOrUploadHandler(LegacyUploadHandler, RootHandler):
     """``simple/``: all projects, and an upload endpoint for those who give the address of the index for both."""
-
-    async def prepare(self) -> None:
-        """Prepare for a body when one comes."""
-        await (super().prepare() if self.request.method == "POST" else self.admit())
 
     async def check_request(self) -> None:
         """Refuse an upload before the body."""
