@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 
@@ -67,6 +68,11 @@ class Installed:
         Top-level modules it provides.
     location : str or None
         Folder of an editable installation.
+    installer : str
+        What put it there: ``conda``, ``pip``, ``uv`` …; empty when unknown.
+    origin : str
+        Address of what it was installed from, when not from a channel or index (PEP 610): a repository with its commit
+        (``git+https://…@<commit>``), an archive, a folder; without credentials.
     """
 
     name: str
@@ -79,6 +85,30 @@ class Installed:
     summary: str
     import_names: tuple[str, ...]
     location: str | None = None
+    installer: str = ""
+    origin: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something wrong in an environment.
+
+    Attributes
+    ----------
+    code : str
+        Stable, such as ``missing_dependency``.
+    message : str
+        What is wrong, for people.
+    names : tuple of str
+        Packages it is about.
+    remedy : str
+        What to do about it; empty when nothing is known.
+    """
+
+    code: str
+    message: str
+    names: tuple[str, ...] = ()
+    remedy: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +125,14 @@ class Spec:
         conda channel it must come from.
     index : str or None
         PyPI index it must come from.
+    build : str or None
+        conda build, a pattern as in a MatchSpec (``py311*``).
+    extras : tuple of str
+        Extras of a Python package (PEP 508).
+    marker : str or None
+        Environment marker (PEP 508): where it does not hold, there is nothing to wish for.
+    url : str or None
+        Address of the one archive, or of the repository, that it must be (``name @ url`` of PEP 508).
     """
 
     name: str
@@ -102,6 +140,10 @@ class Spec:
     source: PackageSource = "conda"
     channel: str | None = None
     index: str | None = None
+    build: str | None = None
+    extras: tuple[str, ...] = ()
+    marker: str | None = None
+    url: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +153,25 @@ class Change:
     add: tuple[Spec, ...] = ()
     remove: tuple[str, ...] = ()
     update: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """Rules that every plan and lock keeps.
+
+    Attributes
+    ----------
+    allowed : tuple of str or None
+        Addresses of the channels and indexes that packages may come from (and everything below them); None allows all.
+    exclude_newer : datetime or None
+        Packages that were published after this moment do not exist.
+    pins : mapping of str to str
+        Versions that packages keep, by name, as in a specification (``>=2,<3``); they do not cause an installation.
+    """
+
+    allowed: tuple[str, ...] | None = None
+    exclude_newer: datetime | None = None
+    pins: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +208,12 @@ class PlannedPackage:
         Of the archive, without credentials; empty when unknown.
     reason : str
         Why: ``requested``, ``needed by pandas``, ``numba 0.61 needs numpy <2.3`` …
+    from_build : str
+        Build that is there now; empty when absent or without builds.
+    disk_bytes : int
+        What it takes on disk afterwards, about; 0 when unknown or removed.
+    risks : tuple of str
+        Codes of what is at risk: ``downgrade``, ``removes_requested``, ``changes_requested``, ``pinned``, ``loaded``, ``abi``.
     """
 
     name: str
@@ -159,6 +226,9 @@ class PlannedPackage:
     url: str
     sha256: str
     reason: str
+    from_build: str = ""
+    disk_bytes: int = 0
+    risks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from packaging.utils import canonicalize_name
@@ -12,39 +11,12 @@ from carrel.core.errors import InvalidFile
 from carrel.core.names import is_subdir
 from carrel.formats.environment.checks import check_url
 from carrel.formats.environment.lock import Lock
+from carrel.formats.environment.spec import EnvironmentSpec
 from carrel.formats.parsing import dump_yaml, expect_mapping, expect_text, expect_texts, load_yaml
 
 FILENAME = "environment.yml"
 
 _WHAT = "The environment file"
-
-
-@dataclass(frozen=True, slots=True)
-class EnvironmentSpec:
-    """An ``environment.yml``.
-
-    Attributes
-    ----------
-    name : str
-        Empty when the file has none.
-    channels : tuple of str
-    dependencies : tuple of str
-        Match specifications.
-    pip : tuple of str
-        Lines for pip: requirements and options.
-    selected : tuple of (str, str)
-        Specifications for some systems only: the expression of ``sel(…)`` and the specification.
-    variables : tuple of (str, str)
-    platforms : tuple of str
-    """
-
-    name: str = ""
-    channels: tuple[str, ...] = ()
-    dependencies: tuple[str, ...] = ()
-    pip: tuple[str, ...] = ()
-    selected: tuple[tuple[str, str], ...] = ()
-    variables: tuple[tuple[str, str], ...] = ()
-    platforms: tuple[str, ...] = ()
 
 
 def read(data: bytes) -> EnvironmentSpec:

@@ -128,6 +128,10 @@ class Lock:
     captured_at : datetime
     kind : LockKind
     problems : tuple of LockProblem
+    virtual_packages : tuple of str
+        What the machine had (CEP 30): ``__glibc=2.36=0``.
+    exclude_newer : datetime or None
+        Nothing published later was considered; None where nothing was solved.
     """
 
     platform: str
@@ -139,6 +143,8 @@ class Lock:
     captured_at: datetime = datetime(1970, 1, 1, tzinfo=UTC)
     kind: LockKind = LockKind.CONDA
     problems: tuple[LockProblem, ...] = ()
+    virtual_packages: tuple[str, ...] = ()
+    exclude_newer: datetime | None = None
 
     @property
     def digest(self) -> str:
@@ -157,6 +163,28 @@ class Lock:
     def download_bytes(self) -> int:
         """Sum of the known sizes."""
         return sum(item.size for item in self.conda) + sum(item.size for item in self.pypi)
+
+
+@dataclass(frozen=True, slots=True)
+class LockSet:
+    """Locks of one environment for several platforms, each at most once; the first is the one that was captured.
+
+    Attributes
+    ----------
+    locks : tuple of Lock
+        At least one.
+    """
+
+    locks: tuple[Lock, ...]
+
+    @property
+    def platforms(self) -> tuple[str, ...]:
+        """Platforms in order."""
+        return tuple(lock.platform for lock in self.locks)
+
+    def for_platform(self, platform: str) -> Lock | None:
+        """Return the lock for *platform*; one for ``noarch`` alone fits everywhere."""
+        return next((lock for lock in self.locks if lock.platform in (platform, "noarch")), None)
 
 
 def url_filename(url: str) -> str:

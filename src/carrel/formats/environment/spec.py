@@ -1,0 +1,49 @@
+"""What an environment is asked to hold, whatever file says so: to be solved, not yet locked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True)
+class EnvironmentSpec:
+    """What an environment is asked to hold.
+
+    Attributes
+    ----------
+    name : str
+        Empty when none is given.
+    channels : tuple of str
+        conda channels, best first; credentials are never among them.
+    dependencies : tuple of str
+        Match specifications of conda packages.
+    pip : tuple of str
+        Lines for pip: requirements (PEP 508) and options.
+    selected : tuple of (str, str)
+        conda specifications for some systems only: the expression of ``sel(…)`` and the specification.
+    variables : tuple of (str, str)
+        Environment variables to set on activation.
+    platforms : tuple of str
+        Empty when none are named.
+    requires_python : str
+        Version specifier (PEP 440), where conda is not what brings Python.
+    indexes : tuple of str
+        PyPI indexes, best first.
+    exclude_newer : datetime or None
+        Packages published after this moment are not to be considered.
+    system_requirements : tuple of (str, str)
+        Least versions of virtual packages: ``("glibc", "2.28")``.
+    """
+
+    name: str = ""
+    channels: tuple[str, ...] = ()
+    dependencies: tuple[str, ...] = ()
+    pip: tuple[str, ...] = ()
+    selected: tuple[tuple[str, str], ...] = ()
+    variables: tuple[tuple[str, str], ...] = ()
+    platforms: tuple[str, ...] = ()
+    requires_python: str = ""
+    indexes: tuple[str, ...] = ()
+    exclude_newer: datetime | None = None
+    system_requirements: tuple[tuple[str, str], ...] = ()
