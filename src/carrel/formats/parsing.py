@@ -13,6 +13,28 @@ import yaml
 
 from carrel.core.errors import InvalidFile, TooLarge
 from carrel.core.units import format_bytes
+from carrel.formats.locating import invalid_line, locate_toml, locate_yaml, tell_line, with_lines
+
+__all__ = [
+    "as_utf8",
+    "decode_text",
+    "dump_yaml",
+    "expect_mapping",
+    "expect_text",
+    "expect_texts",
+    "invalid_line",
+    "load_json",
+    "load_toml",
+    "load_yaml",
+    "locate_toml",
+    "locate_yaml",
+    "read_all",
+    "refuse_credentials",
+    "storable",
+    "storable_json",
+    "tell_line",
+    "with_lines",
+]
 
 # Containers and scalars cost far more memory than the two bytes that ask for one.
 _JSON_CONTAINERS = 600_000
@@ -24,6 +46,7 @@ _ESCAPED_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 # Strings and comments of TOML, and what is left of a key with dots when its quoted parts are gone.
 _TOML_TEXT = re.compile(r'"""(?:[^\\]|\\.)*?"""|\'\'\'.*?\'\'\'|"(?:[^"\\\n]|\\.)*"|\'[^\'\n]*\'|#[^\n]*', re.DOTALL)
 _TOML_KEY = re.compile(r'[A-Za-z0-9_."\t -]+')
+_TOML_PLACE = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)\Z")
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 _URL_TOKEN = re.compile(r"/t/(?!<TOKEN>|\$)[^/]+/")
 _SECRET_QUERY = re.compile(r"&[\w.-]*(?:token|secret|passw(?:or)?d|signature|credential|api[_-]?key)=(?!\$)[^&]", re.IGNORECASE)
@@ -43,6 +66,16 @@ def read_all(source: BinaryIO, filename: str, limit: int) -> bytes:
     return data
 
 
+def as_utf8(data: bytes) -> bytes:
+    """Return *data*, translated when its byte order mark says UTF-16 (what ``>`` writes in PowerShell), otherwise as it is."""
+    if data[:2] not in {b"\xff\xfe", b"\xfe\xff"}:
+        return data
+    try:
+        return data.decode("utf-16").encode()
+    except UnicodeError:
+        return data
+
+
 def decode_text(data: bytes, what: str) -> str:
     """Return UTF-8 *data* (a byte order mark is dropped) as text without NUL.
 
@@ -53,9 +86,9 @@ def decode_text(data: bytes, what: str) -> str:
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise InvalidFile(f"{what} is not UTF-8 text (byte {error.start}).") from error
+        raise InvalidFile(f"{what} is not UTF-8 text (byte {error.start}).", line=data.count(b"\n", 0, error.start) + 1) from error
     if "\0" in text:
-        raise InvalidFile(f"{what} holds a NUL character.")
+        raise InvalidFile(f"{what} holds a NUL character.", line=text.count("\n", 0, text.index("\0")) + 1)
     return text
 
 
@@ -170,21 +203,31 @@ def load_yaml(data: bytes, what: str) -> Any:
         depth = 0
         for nodes, event in enumerate(yaml.parse(text, Loader=yaml.CSafeLoader)):
             if isinstance(event, yaml.AliasEvent):
-                raise InvalidFile(f"{what} uses a YAML alias (*{str(event.anchor)[:40]}). Write the value out.")
+                raise invalid_line(_line(event), f"{what} uses a YAML alias (*{str(event.anchor)[:40]}). Write the value out.")
             if isinstance(event, yaml.CollectionStartEvent):
                 depth += 1
             elif isinstance(event, yaml.CollectionEndEvent):
                 depth -= 1
             if depth > _DEPTH:
-                raise InvalidFile(f"{what} is nested too deeply.")
+                raise invalid_line(_line(event), f"{what} is nested too deeply.")
             if nodes > _YAML_NODES:
                 raise TooLarge(f"{what} holds too many values.")
         document = yaml.load(text, Loader=_Loader)  # noqa: S506 - a safe loader
     except RecursionError as error:
         raise InvalidFile(f"{what} is nested too deeply.") from error
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        sentence = f"{what} is not YAML: {' '.join(str(error.problem or error.context).split())[:300]}"
+        if mark is None:
+            raise InvalidFile(f"{sentence}.") from error
+        raise invalid_line(mark.line + 1, f"{sentence} (column {mark.column + 1}).") from error
     except (yaml.YAMLError, ValueError) as error:
         raise InvalidFile(f"{what} is not YAML: {' '.join(str(error).split())[:300]}.") from error
     return document
+
+
+def _line(event: yaml.Event) -> int:
+    return event.start_mark.line + 1 if event.start_mark is not None else 1
 
 
 def dump_yaml(document: Any) -> bytes:
@@ -213,7 +256,12 @@ def load_toml(data: bytes, what: str) -> dict[str, Any]:
     except RecursionError as error:
         raise InvalidFile(f"{what} is nested too deeply.") from error
     except ValueError as error:
-        raise InvalidFile(f"{what} is not TOML: {error}.") from error
+        place = _TOML_PLACE.search(str(error))
+        sentence = f"{what} is not TOML: {_TOML_PLACE.sub('', str(error))}"
+        if place is None:
+            raise InvalidFile(f"{sentence}.") from error
+        line = int(place[1]) if place[1] else text.count("\n") + 1
+        raise invalid_line(line, f"{sentence} ({f'column {place[2]}' if place[2] else 'the end'}).") from error
 
 
 def expect_mapping(value: Any, what: str) -> Mapping[str, Any]:
@@ -271,13 +319,14 @@ def refuse_credentials(url: str, what: str) -> str:
         user, at, _ = parts.netloc.rpartition("@")
         host = parts.hostname or "a server"
     except ValueError as error:
-        raise InvalidFile(f"{what} holds an address that cannot be read.") from error
+        raise InvalidFile(f"{what} holds an address that cannot be read.", field=what) from error
     named = bool(at) and not _PLACEHOLDERS.match(user) and not (parts.scheme in {"ssh", "git+ssh"} and ":" not in user)
     if named or _URL_TOKEN.search(parts.path) or _SECRET_QUERY.search(f"&{parts.query}"):
         raise InvalidFile(
             f"{what} holds an address with credentials for {host[:100]!r}. "
             "Remove the user name, password or token, revoke it if the file was shared, and upload again.",
             code="credentials_in_file",
+            field=what,
         )
     return url
 
