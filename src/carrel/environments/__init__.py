@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from carrel.environments.applying import apply, restore
+    from carrel.environments.building import sweep
     from carrel.environments.capturing import capture
     from carrel.environments.exporting import environment_file, environment_yml
     from carrel.environments.inspection import environment_id, find_prefix, inspect, installed
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
         Spec,
     )
     from carrel.environments.planning import plan
-    from carrel.environments.rebuilding import already_built, environment_folder, rebuild, sweep
+    from carrel.environments.rebuilding import already_built, environment_folder, rebuild
     from carrel.environments.states import snapshots
 
 __all__ = [
@@ -66,6 +67,7 @@ __all__ = [
 
 _WHERE = {
     "applying": ("apply", "restore"),
+    "building": ("sweep",),
     "capturing": ("capture",),
     "exporting": ("environment_file", "environment_yml"),
     "inspection": ("environment_id", "find_prefix", "inspect", "installed"),
@@ -85,7 +87,7 @@ _WHERE = {
         "Spec",
     ),
     "planning": ("plan",),
-    "rebuilding": ("already_built", "environment_folder", "rebuild", "sweep"),
+    "rebuilding": ("already_built", "environment_folder", "rebuild"),
     "states": ("snapshots",),
 }
 _MODULES = {name: module for module, names in _WHERE.items() for name in names}

@@ -1,28 +1,23 @@
 """Rebuilding an environment from its lock, byte for byte, without solving.
 
-Environments cannot be moved once built (conda packages and scripts hold their prefix), so they are built where they will
-be. What makes a folder an environment is its completion mark, written last; while it is built, a marker file beside it
-says so. A folder with a marker and no living builder is a ruin: the next :func:`rebuild` or :func:`sweep` removes it.
+What makes a folder a rebuilt environment is its completion mark, written last; see :mod:`carrel.environments.building` for
+what becomes of those that are not completed.
 """
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
 import shutil
 import sys
-import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from carrel.core import clock
-from carrel.core.errors import BadRequest, Cancelled, Conflict, InsufficientStorage, InvalidFile, Locked, NotFound, Unprocessable
+from carrel.core.errors import BadRequest, Conflict, InsufficientStorage, InvalidFile, NotFound, Unprocessable
 from carrel.core.progress import CancelSignal, NeverCancelled, OnProgress, Progress, ignore_progress
-from carrel.environments import conda_meta, files, inspection, locks, transactions, verifying
+from carrel.environments import building, conda_meta, files, inspection, transactions, verifying
 from carrel.environments.applying import mark_requested
 from carrel.environments.conda import engine
 from carrel.environments.credentials import strip_url
@@ -43,7 +38,7 @@ def environment_folder(lock: Lock, root: Path | None = None) -> Path:
 def already_built(lock: Lock, prefix: Path) -> bool:
     """Whether *prefix* holds exactly what *lock* says and has not been changed since it was rebuilt."""
     mark = _mark(prefix)
-    if not mark or mark.get("digest") != lock.digest or _partial(prefix).exists() or transactions.is_interrupted(prefix):
+    if not mark or mark.get("digest") != lock.digest or building.partial(prefix).exists() or transactions.is_interrupted(prefix):
         return False
     return bool(mark.get("state") == inspection.state_digest(prefix))
 
@@ -82,12 +77,11 @@ def rebuild(
     sources = sources or Sources()
     prefix = inspection.absolute(prefix)
     _check(lock)
-    with _exclusive(prefix, on_event, cancel):
+    with building.exclusive(prefix, on_event, cancel):
         if already_built(lock, prefix):
             return inspection.inspect(prefix)
         _clear(prefix, replace_changed)
-        try:
-            files.write_json(_partial(prefix), {"digest": lock.digest, "pid": os.getpid(), "since": clock.to_rfc3339(clock.now())})
+        with building.in_place(prefix, {"digest": lock.digest}):
             _build(lock, prefix, sources, on_event, cancel)
             on_event(Progress("verify", message="Starting the interpreter"))
             names = {package.name for package in lock.conda} | {normalize(package.name) for package in lock.pypi}
@@ -101,26 +95,7 @@ def rebuild(
                 inspection.state_folder(prefix) / _MARK,
                 {"digest": lock.digest, "state": state, "built_at": clock.to_rfc3339(clock.now())},
             )
-        except BaseException:
-            files.remove_tree(prefix)
-            raise
-        finally:
-            _partial(prefix).unlink(missing_ok=True)
     return inspection.inspect(prefix)
-
-
-def sweep(root: Path | None = None) -> list[Path]:
-    """Remove ruins below *root*; return what was removed."""
-    folder = root or environments_folder()
-    removed = []
-    for marker in folder.glob(".*.partial") if folder.is_dir() else ():
-        prefix = folder / marker.name[1:].removesuffix(".partial")
-        with contextlib.suppress(Locked), locks.locked(_lock_path(prefix), prefix.name):
-            if marker.exists():
-                files.remove_tree(prefix)
-                marker.unlink(missing_ok=True)
-                removed.append(prefix)
-    return removed
 
 
 def _check(lock: Lock) -> None:
@@ -142,33 +117,10 @@ def _check(lock: Lock) -> None:
         raise BadRequest("The lock does not say which Python it is for.", code="incomplete_lock")
 
 
-@contextlib.contextmanager
-def _exclusive(prefix: Path, on_event: OnProgress, cancel: CancelSignal) -> Iterator[None]:
-    """Hold the builder's lock, waiting for another builder of the same environment, whose work is then shared."""
-    told = False
-    while True:
-        if cancel.is_set():
-            raise Cancelled("The work was cancelled; nothing was made.")
-        try:
-            manager = locks.locked(_lock_path(prefix), f"the environment {prefix.name}")
-            manager.__enter__()
-        except Locked:
-            if not told:
-                on_event(Progress("wait", message="Another process is building the same environment"))
-                told = True
-            time.sleep(0.2)
-            continue
-        try:
-            yield
-        finally:
-            manager.__exit__(None, None, None)
-        return
-
-
 def _clear(prefix: Path, replace_changed: bool) -> None:
     if not prefix.exists() or (prefix.is_dir() and not any(prefix.iterdir())):
         return
-    if _partial(prefix).exists():
+    if building.partial(prefix).exists():
         files.remove_tree(prefix)
         return
     if _mark(prefix) is None:
@@ -286,11 +238,3 @@ def _mark(prefix: Path) -> dict[str, Any] | None:
     except (OSError, ValueError):
         return None
     return found if isinstance(found, dict) else None
-
-
-def _partial(prefix: Path) -> Path:
-    return prefix.parent / f".{prefix.name}.partial"
-
-
-def _lock_path(prefix: Path) -> Path:
-    return prefix.parent / f".{prefix.name}.lock"
