@@ -24,7 +24,7 @@ from carrel.core.errors import (
     Unsolvable,
     UpstreamError,
 )
-from carrel.core.progress import CancelSignal, OnProgress, Progress
+from carrel.core.progress import CancelSignal, NeverCancelled, OnProgress, Progress, ignore_progress
 from carrel.environments import processes
 from carrel.environments.conda.cache import PackageStore, complete, contents
 from carrel.environments.credentials import redact, strip_url
@@ -36,16 +36,25 @@ _WORKER = "carrel.environments.conda.worker"
 
 
 def solve(
-    prefix: Path,
+    prefix: Path | None = None,
     *,
     sources: Sources,
-    on_event: OnProgress,
-    cancel: CancelSignal,
+    on_event: OnProgress = ignore_progress,
+    cancel: CancelSignal | None = None,
     **wishes: Any,
 ) -> dict[str, Any]:
-    """Return the difference that fulfils *wishes* (see :func:`carrel.environments.conda.solving.solve`)."""
-    request = {"command": "solve", "prefix": str(prefix), "channels": list(sources.channels), **wishes}
-    result: dict[str, Any] = _call(request, sources.headers, on_event, cancel)
+    """Return the difference that fulfils *wishes*: ``{"added": […], "changed": […], "removed": […]}``.
+
+    Each entry holds the whole ``record`` (JSON), what was there before (``from``, ``from_build``) and the ``reason``. Without a
+    *prefix* nothing is installed yet, and ``platform`` may be any. What can be wished for is told at
+    :func:`carrel.environments.conda.solving.solve`.
+
+    Raises
+    ------
+    carrel.core.errors.Unsolvable
+    """
+    request = {"command": "solve", "prefix": str(prefix) if prefix else None, "channels": list(sources.channels), **wishes}
+    result: dict[str, Any] = _call(request, sources.headers, on_event, cancel or NeverCancelled())
     return result
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rattler import Channel, Gateway, MatchSpec, VirtualPackage
+from rattler import BuildString, Channel, ChannelPriority, Gateway, GenericVirtualPackage, MatchSpec, PackageName, Version, VirtualPackage
 from rattler import solve as rattler_solve
 from rattler.exceptions import GatewayError, InvalidMatchSpecError, SolverError
 
@@ -24,6 +25,18 @@ async def solve(request: dict[str, Any], report: Report) -> dict[str, Any]:
 
     Everything installed stays and is preferred as it is; Python keeps its minor version unless asked otherwise;
     ``protected`` names are never taken away; what only the removed packages needed goes with them, except ``keep``.
+    A package comes from the first of the ``channels`` that has it (strict channel priority).
+
+    Further members of *request*, all optional:
+
+    ``pins``
+        Match specifications that hold for whatever is installed, without causing an installation.
+    ``exclude_newer``
+        RFC 3339: records that were published later, or that do not say when, are not considered. What is installed stays.
+    ``platform``
+        conda's name of the platform to solve for; this machine's by default.
+    ``virtual_packages``
+        ``name=version=build`` (``__osx=11.0=0``), in place of those of this machine.
     """
     report("solve", 0, 0, "", "Reading channels")
     installed = prefix_records(request["prefix"]) if request.get("prefix") else {}
@@ -57,6 +70,32 @@ async def solve(request: dict[str, Any], report: Report) -> dict[str, Any]:
     return _difference(installed, result, request, set(added_names), set(updates))
 
 
+def virtual_packages(described: Iterable[str] | None) -> list[Any]:
+    """Return virtual packages from ``name=version=build``; those of this machine when none are described."""
+    if described is None:
+        return list(VirtualPackage.detect())
+    found = []
+    for text in described:
+        name, _, rest = text.partition("=")
+        version, _, build = rest.partition("=")
+        try:
+            found.append(GenericVirtualPackage(PackageName(name), Version(version or "0"), BuildString(build or "0")))
+        except Exception as error:  # the library has one exception for each part
+            raise Failure("request", f"{text!r} is not a virtual package: write NAME=VERSION=BUILD.") from error
+    return found
+
+
+def moment(text: str | None) -> datetime | None:
+    """Return the moment that an RFC 3339 *text* names."""
+    if not text:
+        return None
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise Failure("request", f"{text!r} is not a date.") from error
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
 class _Solver:
     """The library's solver with the sources of one request."""
 
@@ -64,7 +103,9 @@ class _Solver:
         self._channels = [Channel(channel) for channel in request["channels"]]
         self._gateway = Gateway(cache_dir=Path(request["cache"]) / "repodata", client=make_client(request.get("headers") or {}))
         self._constraints = [_parse(pin) for pin in request.get("pins") or []]
-        self._virtual = VirtualPackage.detect()
+        self._platforms = [request["platform"], "noarch"] if request.get("platform") else None
+        self._virtual = virtual_packages(request.get("virtual_packages"))
+        self._exclude_newer = moment(request.get("exclude_newer"))
 
     async def run(self, specs: list[MatchSpec], preferred: list[Any]) -> list[Any]:
         try:
@@ -73,7 +114,10 @@ class _Solver:
                 specs,
                 gateway=self._gateway,
                 locked_packages=preferred,
+                platforms=self._platforms,
                 virtual_packages=self._virtual,
+                channel_priority=ChannelPriority.Strict,
+                exclude_newer=self._exclude_newer,
                 constraints=self._constraints,
             )
             return solved
@@ -182,6 +226,7 @@ def _difference(
             "cached": store.holds(described),
             "asked": asked,
             "from": str(old.version) if old is not None else None,
+            "from_build": str(old.build) if old is not None else "",
         }
         if old is None:
             new.append({**line, "reason": "requested" if name in added else f"needed by {_and(_dependents(result, name))}"})
@@ -190,7 +235,15 @@ def _difference(
     for name, old in sorted(installed.items()):
         if name not in result:
             reason = reasons.get(name, "conflicts with the change")
-            removed.append({"record": to_json(old), "from": str(old.version), "reason": reason, "asked": reason == "requested"})
+            removed.append(
+                {
+                    "record": to_json(old),
+                    "from": str(old.version),
+                    "from_build": str(old.build),
+                    "reason": reason,
+                    "asked": reason == "requested",
+                }
+            )
     return {"added": new, "changed": changed, "removed": removed}
 
 

@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from carrel.core.errors import CarrelError, DigestMismatch, NotFound, Unauthenticated, Unavailable, Unsolvable, UpstreamError
-from carrel.core.progress import CancelSignal, OnProgress, Progress
+from carrel.core.errors import BadRequest, CarrelError, DigestMismatch, NotFound, Unauthenticated, Unavailable, Unsolvable, UpstreamError
+from carrel.core.progress import CancelSignal, NeverCancelled, OnProgress, Progress
 from carrel.environments import processes
 from carrel.environments.credentials import redact, strip_url, user_and_password
 from carrel.environments.models import Sources
@@ -156,6 +156,7 @@ def dry_run(
     upgrade: Sequence[str] = (),
     constraints: Sequence[str] = (),
     excludes: Sequence[str] = (),
+    exclude_newer: str | None = None,
     sources: Sources,
     on_event: OnProgress,
     cancel: CancelSignal,
@@ -168,6 +169,7 @@ def dry_run(
     with workspace(files) as folder:
         arguments: list[str | Path] = ["pip", "install", "--dry-run", "--output-format", "json", "--python", python]
         arguments += ["--break-system-packages", "-r", folder / "requirements.txt", "-c", folder / "constraints.txt"]
+        arguments += _until(exclude_newer)
         if excludes:
             arguments += ["--excludes", folder / "excludes.txt"]
         for name in upgrade:
@@ -183,14 +185,80 @@ def lock_pins(
     *,
     sources: Sources,
     cancel: CancelSignal,
+    exclude_newer: str | None = None,
 ) -> list[dict[str, Any]]:
     """Return the ``packages`` of a pylock.toml for exactly *pins* (name to version), files and digests included."""
     with workspace({"requirements.in": [f"{name}=={version}" for name, version in sorted(pins.items())]}) as folder:
         output = folder / "pylock.toml"
         arguments: list[str | Path] = ["pip", "compile", folder / "requirements.in", "--no-deps", "--format", "pylock.toml", "-o", output]
-        run([*arguments, "--python", python, "--no-header", "--quiet"], sources=sources, cancel=cancel, stage="capture")
-        packages: list[dict[str, Any]] = tomllib.loads(output.read_text(encoding="utf-8")).get("packages", [])
-        return packages
+        arguments += ["--python", python, "--no-header", "--quiet", *_until(exclude_newer)]
+        run(arguments, sources=sources, cancel=cancel, stage="capture")
+        return _packages(output)
+
+
+PLATFORMS = {
+    "linux-64": "x86_64-unknown-linux-gnu",
+    "linux-aarch64": "aarch64-unknown-linux-gnu",
+    "linux-riscv64": "riscv64-unknown-linux",
+    "osx-64": "x86_64-apple-darwin",
+    "osx-arm64": "aarch64-apple-darwin",
+    "win-64": "x86_64-pc-windows-msvc",
+    "win-32": "i686-pc-windows-msvc",
+    "win-arm64": "aarch64-pc-windows-msvc",
+}
+"""What uv calls the platforms of conda."""
+
+
+def lock_requirements(
+    requirements: Sequence[str],
+    *,
+    python_version: str,
+    platform: str,
+    constraints: Sequence[str] = (),
+    exclude_newer: str | None = None,
+    sources: Sources,
+    cancel: CancelSignal | None = None,
+    on_event: OnProgress | None = None,
+) -> list[dict[str, Any]]:
+    """Return the ``packages`` of a pylock.toml that fulfil *requirements* on another platform, dependencies and digests included.
+
+    Parameters
+    ----------
+    requirements, constraints : sequence of str
+        PEP 508. Constraints cause no installation.
+    python_version : str
+        ``3.11`` or ``3.11.7``.
+    platform : str
+        conda's name of it (``osx-arm64``), or a platform as uv knows it (``x86_64-manylinux_2_28``).
+    exclude_newer : str, optional
+        RFC 3339: files that were published later, or do not say when, are not considered.
+
+    Raises
+    ------
+    carrel.core.errors.Unsolvable
+    carrel.core.errors.BadRequest
+        uv knows no such platform.
+    """
+    if not requirements:
+        return []
+    if platform not in PLATFORMS and platform.count("-") < 2 and "manylinux" not in platform:
+        raise BadRequest(f"Python packages cannot be resolved for {platform}.", code="unknown_platform")
+    with workspace({"requirements.in": requirements, "constraints.txt": constraints}) as folder:
+        output = folder / "pylock.toml"
+        arguments: list[str | Path] = ["pip", "compile", folder / "requirements.in", "-c", folder / "constraints.txt"]
+        arguments += ["--python-platform", PLATFORMS.get(platform, platform), "--python-version", python_version]
+        arguments += ["--format", "pylock.toml", "-o", output, "--no-header", "--quiet", *_until(exclude_newer)]
+        run(arguments, sources=sources, cancel=cancel or NeverCancelled(), on_event=on_event, stage="solve")
+        return _packages(output)
+
+
+def _until(exclude_newer: str | None) -> list[str]:
+    return ["--exclude-newer", exclude_newer] if exclude_newer else []
+
+
+def _packages(path: Path) -> list[dict[str, Any]]:
+    packages: list[dict[str, Any]] = tomllib.loads(path.read_text(encoding="utf-8")).get("packages", [])
+    return packages
 
 
 def install_lock(
