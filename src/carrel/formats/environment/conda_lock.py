@@ -18,7 +18,16 @@ from packaging.utils import canonicalize_name
 from carrel.core.errors import BadRequest, InvalidFile
 from carrel.core.names import is_subdir
 from carrel.formats.environment.checks import check_hash, check_name, check_size, check_url, check_version
-from carrel.formats.environment.lock import Lock, LockedConda, LockedPypi, LockKind, LockProblem, split_conda_filename, split_conda_url
+from carrel.formats.environment.lock import (
+    Lock,
+    LockedConda,
+    LockedPypi,
+    LockKind,
+    LockProblem,
+    problem_to_json,
+    split_conda_filename,
+    split_conda_url,
+)
 from carrel.formats.parsing import dump_yaml, expect_mapping, expect_text, expect_texts, load_json, load_yaml
 
 FILENAME = "conda-lock.yml"
@@ -58,7 +67,7 @@ def _extra(lock: Lock) -> dict[str, Any]:
         "kind": str(lock.kind),
         "python_version": lock.python_version,
         "requested": list(lock.requested),
-        "problems": [{"code": item.code, "message": item.message, "name": item.name} for item in lock.problems],
+        "problems": [problem_to_json(item) for item in lock.problems],
         "conda": {item.name: {"size": item.size, "channel": item.channel, "depends": list(item.depends)} for item in lock.conda},
         "pypi": {
             str(canonicalize_name(item.name)): {
@@ -302,6 +311,6 @@ def _problems(extra: Mapping[str, Any]) -> tuple[LockProblem, ...]:
     if not isinstance(problems, list):
         raise InvalidFile("'problems' must be a list.", field="problems")
     return tuple(
-        LockProblem(_text(item, "code"), _text(item, "message"), _text(item, "name"))
+        LockProblem(_text(item, "code"), _text(item, "message"), _text(item, "name"), _text(item, "remedy"))
         for item in (expect_mapping(problem, "problems") for problem in problems[:10_000])
     )

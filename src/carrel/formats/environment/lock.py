@@ -102,11 +102,15 @@ class LockProblem:
         For people.
     name : str
         The package, if it is about one.
+    remedy : str
+        What can be done about it: ``build_wheel``, ``upload_wheel``, ``copy_package``, ``add_index`` or ``reinstall``; empty when
+        nothing is known.
     """
 
     code: str
     message: str
     name: str = ""
+    remedy: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +189,12 @@ class LockSet:
     def for_platform(self, platform: str) -> Lock | None:
         """Return the lock for *platform*; one for ``noarch`` alone fits everywhere."""
         return next((lock for lock in self.locks if lock.platform in (platform, "noarch")), None)
+
+
+def problem_to_json(problem: LockProblem) -> dict[str, str]:
+    """Return *problem* as it is kept in files; the remedy only where there is one."""
+    described = {"code": problem.code, "message": problem.message, "name": problem.name}
+    return {**described, "remedy": problem.remedy} if problem.remedy else described
 
 
 def url_filename(url: str) -> str:

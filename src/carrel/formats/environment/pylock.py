@@ -5,26 +5,31 @@ What the format has no place for is kept in ``[tool.carrel]`` and ``[packages.to
 
 from __future__ import annotations
 
+import dataclasses
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 import tomli_w
-from packaging.pylock import Package, Pylock, PylockValidationError
+from packaging.pylock import Package, PackageDirectory, PackageVcs, Pylock, PylockSelectError, PylockValidationError
 from packaging.tags import Tag
-from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
+from packaging.utils import InvalidSdistFilename, InvalidWheelFilename, canonicalize_name, parse_sdist_filename, parse_wheel_filename
 
-from carrel.core.errors import InvalidFile
+from carrel.core.errors import BadRequest, InvalidFile
+from carrel.formats.environment import unlockable
 from carrel.formats.environment.checks import check_hash, check_name, check_size, check_url, check_version
-from carrel.formats.environment.lock import Lock, LockedPypi, LockKind, LockProblem
-from carrel.formats.parsing import expect_mapping, expect_text, expect_texts, load_toml
+from carrel.formats.environment.lock import Lock, LockedPypi, LockKind, LockProblem, problem_to_json
+from carrel.formats.parsing import expect_mapping, expect_text, expect_texts, load_toml, with_lines
 
 FILENAME = "pylock.toml"
 
 _WHAT = "The lock file"
 _NAME = re.compile(r"pylock\.(?:[^.]+\.)?toml\Z")
 _MOST_PACKAGES = 20_000
+_PLATFORM_MARKER = re.compile(r"sys_platform|platform_|os_name")
 
 
 def is_pylock_name(filename: str) -> bool:
@@ -53,7 +58,9 @@ def write(lock: Lock) -> bytes:
             "requested": list(lock.requested),
             "captured-at": lock.captured_at.astimezone(UTC).replace(microsecond=0),
             "digest": lock.digest,
-            "problems": [{"code": item.code, "message": item.message, "name": item.name} for item in lock.problems],
+            **({"virtual-packages": list(lock.virtual_packages)} if lock.virtual_packages else {}),
+            **({"exclude-newer": lock.exclude_newer.astimezone(UTC)} if lock.exclude_newer else {}),
+            "problems": [problem_to_json(item) for item in lock.problems],
         }
     }
     return tomli_w.dumps(document).encode()
@@ -81,37 +88,146 @@ def _write_package(item: LockedPypi) -> dict[str, Any]:
     return package
 
 
-def read(data: bytes, tags: Iterable[Tag] | None = None) -> Lock:
-    """Return the packages of a ``pylock.toml``.
+def read(
+    data: bytes,
+    tags: Iterable[Tag] | None = None,
+    *,
+    platform: str | None = None,
+    python_version: str | None = None,
+    extras: Collection[str] = (),
+    groups: Collection[str] | None = None,
+    hashes: Mapping[str, Collection[str]] | None = None,
+) -> Lock:
+    """Return the packages of a ``pylock.toml`` for one platform and one Python.
 
     Parameters
     ----------
     data : bytes
     tags : iterable of Tag, optional
-        What the interpreter accepts, best first; used where a package lists several wheels. Without it a wheel for
-        every platform is preferred, else the first.
+        What the interpreter accepts, best first; by default what CPython on *platform* does.
+    platform : str, optional
+        conda's name of the platform to read a file for several for. One that Carrel wrote is for the platform it names.
+        Without a platform and without *tags* a wheel for every platform is preferred, else the first.
+    python_version : str, optional
+        By default the one the file names, else see :func:`~carrel.formats.environment.targets.python_for`.
+    extras : collection of str
+        Extras to install.
+    groups : collection of str, optional
+        Dependency groups to install; by default those that the file names.
+    hashes : mapping of str to collection of str, optional
+        The only SHA-256 digests that files of these packages (normalised names) may have.
+
+    Returns
+    -------
+    Lock
+        Packages from folders, repositories and files, which no index has, are among its ``problems``.
 
     Raises
     ------
     InvalidFile
-        The file breaks the specification; has packages from folders, archives or repositories, which cannot be
-        fetched from an index (code ``not_from_index``); or carries credentials (code ``credentials_in_file``).
+        The file breaks the specification, or carries credentials (code ``credentials_in_file``); a package has no file that
+        fits (``not_from_index``); the file is not for this platform or Python (``wrong_platform``).
+    BadRequest
+        The file is for several platforms, and none is named (code ``platform_required``).
     """
     pylock = parse(data)
     extra = _extra(pylock.tool)
-    order = list(tags) if tags is not None else None
-    pypi = {package.name: _read_package(package, order) for package in pylock.packages}
-    told = _text(extra, "python-version")
+    told = _text(extra, "platform")
+    version = _text(extra, "python-version") or python_version or ""
+    if told:
+        chosen = [(package, _choose(pylock, package, None if tags is None else list(tags), hashes)) for package in pylock.packages]
+    else:
+        with with_lines(data, "toml"):
+            chosen, version = _select(pylock, tags, platform, version, extras, groups, hashes)
+    pypi: dict[str, LockedPypi] = {}
+    problems = list(_problems(extra))
+    for package, file in chosen:
+        if problem := _unlockable(package, file):
+            problems.append(problem)
+        else:
+            with with_lines(data, "toml"), _about(pylock, package):
+                pypi[package.name] = _read_package(package, file)
     return Lock(
-        platform=_text(extra, "platform"),
-        python_version=told,
+        platform=told or platform or "",
+        python_version=version,
         requested=tuple(expect_texts(extra.get("requested"), "tool.carrel.requested")),
         channels=(),
         pypi=tuple(pypi[name] for name in sorted(pypi)),
-        captured_at=_captured_at(extra),
+        captured_at=_moment(extra, "captured-at") or Lock("").captured_at,
         kind=LockKind.VENV,
-        problems=_problems(extra),
+        problems=tuple(problems),
+        virtual_packages=tuple(expect_texts(extra.get("virtual-packages"), "tool.carrel.virtual-packages")),
+        exclude_newer=_moment(extra, "exclude-newer"),
     )
+
+
+def _select(
+    pylock: Pylock,
+    tags: Iterable[Tag] | None,
+    platform: str | None,
+    version: str,
+    extras: Collection[str],
+    groups: Collection[str] | None,
+    hashes: Mapping[str, Collection[str]] | None,
+) -> tuple[list[tuple[Package, Any]], str]:
+    """Return the packages for one platform, each with its file, and the version of Python."""
+    if platform is None:
+        if len({package.name for package in pylock.packages}) < len(pylock.packages) or (tags is None and _depends_on_platform(pylock)):
+            raise BadRequest("The lock file is for several platforms: say which.", code="platform_required")
+        order = list(tags) if tags is not None else None
+        return [(package, _choose(pylock, package, order, hashes)) for package in pylock.packages], version
+    version = version or python_for(pylock.requires_python)
+    target = Target(platform, version)
+    packages = []
+    for package in pylock.packages:
+        with _about(pylock, package):
+            packages.append(_only(package, hashes))
+    try:
+        found = dataclasses.replace(pylock, packages=packages).select(
+            environment=target.environment(),
+            tags=list(tags) if tags is not None else target.tags(),
+            extras=extras,
+            dependency_groups=groups,
+        )
+        return list(found), version
+    except PylockSelectError as error:
+        code = "not_from_index" if "wheel" in str(error) else "wrong_platform"
+        raise InvalidFile(f"The lock file does not fit Python {version} on {platform}: {str(error)[:300]}.", code=code) from error
+
+
+def _depends_on_platform(pylock: Pylock) -> bool:
+    return any(package.marker is not None and _PLATFORM_MARKER.search(str(package.marker)) for package in pylock.packages)
+
+
+def _only(package: Package, hashes: Mapping[str, Collection[str]] | None) -> Package:
+    """Return *package* without the files whose digests are not among *hashes*.
+
+    Raises
+    ------
+    InvalidFile
+        None is left (code ``not_from_index``).
+    """
+    allowed = None if hashes is None else hashes.get(package.name)
+    if not allowed or package.is_direct:
+        return package
+    wheels = [wheel for wheel in package.wheels or () if wheel.hashes.get("sha256") in allowed]
+    sdist = package.sdist if package.sdist is not None and package.sdist.hashes.get("sha256") in allowed else None
+    if not wheels and sdist is None:
+        raise InvalidFile(
+            f"No file of {package.name} has one of the digests that it must have.", code="not_from_index", field=str(package.name)
+        )
+    return dataclasses.replace(package, wheels=wheels or None, sdist=sdist)
+
+
+def _unlockable(package: Package, file: Any) -> LockProblem | None:
+    """Return what is to be told of a package that no index has, None for one that can be fetched."""
+    if isinstance(file, PackageVcs):
+        return unlockable.from_repository(package.name)
+    if isinstance(file, PackageDirectory):
+        return unlockable.from_folder(package.name, editable=bool(file.editable))
+    if not file.url or urlsplit(file.url).scheme not in ("http", "https"):
+        return unlockable.from_file(package.name)
+    return None
 
 
 def parse(data: bytes) -> Pylock:
@@ -123,23 +239,24 @@ def parse(data: bytes) -> Pylock:
     """
     try:
         pylock = Pylock.from_dict(load_toml(data, _WHAT))
-    except (PylockValidationError, ValueError, TypeError) as error:
+    except PylockValidationError as error:
+        with with_lines(data, "toml"):
+            raise InvalidFile(f"{_WHAT} breaks PEP 751: {str(error)[:300]}.", field=error.context) from error
+    except (ValueError, TypeError) as error:
         raise InvalidFile(f"{_WHAT} breaks PEP 751: {str(error)[:300]}.") from error
     if len(pylock.packages) > _MOST_PACKAGES:
         raise InvalidFile(f"{_WHAT} has more than {_MOST_PACKAGES} packages.")
     return pylock
 
 
-def _read_package(package: Package, tags: Sequence[Tag] | None) -> LockedPypi:
+def _read_package(package: Package, file: Any) -> LockedPypi:
     what = str(package.name)
-    file = _choose(package, tags)
     url = file.url
-    if url is None:
-        raise InvalidFile(f"{what} in the lock file has no address to fetch it from.", code="not_from_index", field=what)
     extra = _extra(package.tool)
+    version = str(package.version) if package.version is not None else _version_in(url)
     return LockedPypi(
         name=check_name(extra.get("name", what), what),
-        version=check_version(str(package.version) if package.version is not None else None, what),
+        version=check_version(version, what),
         url=check_url(url, what),
         sha256=check_hash(file.hashes.get("sha256"), 64, what),
         size=check_size(file.size, what),
@@ -149,7 +266,22 @@ def _read_package(package: Package, tags: Sequence[Tag] | None) -> LockedPypi:
     )
 
 
-def _choose(package: Package, tags: Sequence[Tag] | None) -> Any:
+def _version_in(url: str) -> str | None:
+    """Return the version that the name of the file at *url* tells, if it does."""
+    filename = unquote(url_filename(url))
+    try:
+        return str(parse_wheel_filename(filename)[1] if filename.endswith(".whl") else parse_sdist_filename(filename)[1])
+    except (InvalidWheelFilename, InvalidSdistFilename):
+        return None
+
+
+def _choose(pylock: Pylock, package: Package, tags: Sequence[Tag] | None, hashes: Mapping[str, Collection[str]] | None) -> Any:
+    """Return the file of *package*, whatever its markers say."""
+    direct = package.vcs or package.directory or package.archive
+    if direct is not None:
+        return direct
+    with _about(pylock, package):
+        package = _only(package, hashes)
     wheels = list(package.wheels or ())
     if tags is not None and wheels:
         rank = {tag: position for position, tag in enumerate(tags)}
@@ -164,8 +296,25 @@ def _choose(package: Package, tags: Sequence[Tag] | None) -> Any:
     raise InvalidFile(
         f"{package.name} in the lock file has no wheel for this machine and no source distribution.",
         code="not_from_index",
-        field=str(package.name),
+        field=_place(pylock, package),
     )
+
+
+@contextmanager
+def _about(pylock: Pylock, package: Package) -> Iterator[None]:
+    """Let errors that are raised within be about the place of *package* in the file."""
+    try:
+        yield
+    except InvalidFile as error:
+        error.fields["field"] = _place(pylock, package)
+        raise
+
+
+def _place(pylock: Pylock, package: Package) -> str:
+    position = next((position for position, other in enumerate(pylock.packages) if other is package), None)
+    if position is None:  # a copy without some of its files
+        position = next((position for position, other in enumerate(pylock.packages) if other.name == package.name), 0)
+    return f"packages[{position}]"
 
 
 def _wheel_tags(wheel: Any) -> frozenset[Tag]:
@@ -183,9 +332,9 @@ def _text(extra: Mapping[str, Any], key: str) -> str:
     return expect_text(extra.get(key, ""), f"tool.carrel.{key}")
 
 
-def _captured_at(extra: Mapping[str, Any]) -> datetime:
-    value = extra.get("captured-at")
-    return value if isinstance(value, datetime) and value.tzinfo is not None else Lock("").captured_at
+def _moment(extra: Mapping[str, Any], key: str) -> datetime | None:
+    value = extra.get(key)
+    return value if isinstance(value, datetime) and value.tzinfo is not None else None
 
 
 def _problems(extra: Mapping[str, Any]) -> tuple[LockProblem, ...]:
@@ -193,6 +342,6 @@ def _problems(extra: Mapping[str, Any]) -> tuple[LockProblem, ...]:
     if not isinstance(problems, list):
         raise InvalidFile("tool.carrel.problems must be a list.", field="problems")
     return tuple(
-        LockProblem(_text(item, "code"), _text(item, "message"), _text(item, "name"))
+        LockProblem(_text(item, "code"), _text(item, "message"), _text(item, "name"), _text(item, "remedy"))
         for item in (expect_mapping(problem, "tool.carrel.problems") for problem in problems[:10_000])
     )
