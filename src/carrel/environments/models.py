@@ -286,6 +286,10 @@ class Plan:
         A command that asks for the same, for people who prefer a terminal.
     base_state : str
         Digest of what the environment holds; :func:`~carrel.environments.apply` refuses a plan for another state.
+    change : Change
+        What was asked for.
+    policy : Policy
+        The rules that it was planned under.
     """
 
     id: str
@@ -302,6 +306,8 @@ class Plan:
     conda: CondaStep = field(default_factory=CondaStep, repr=False)
     pypi: PypiStep = field(default_factory=PypiStep, repr=False)
     sources: Sources = field(default_factory=Sources, repr=False)
+    change: Change = field(default_factory=Change, repr=False)
+    policy: Policy = field(default_factory=Policy, repr=False)
 
     @property
     def is_empty(self) -> bool:
@@ -328,6 +334,49 @@ class Applied:
 
     changed_import_names: tuple[str, ...]
     snapshot_id: str
+
+
+RevisionKind = Literal["found", "change", "restore", "outside"]
+
+
+@dataclass(frozen=True, slots=True)
+class Revision:
+    """One change of an environment, and with it the state after it, which can be gone back to.
+
+    Attributes
+    ----------
+    number : int
+        0 is the environment as it was found before the first change.
+    created_at : str
+        RFC 3339, UTC.
+    kind : {"found", "change", "restore", "outside"}
+        ``outside``: another program changed it, which was noticed at this moment.
+    summary : str
+        What was done, in one line.
+    request : tuple of str
+        What was asked for: ``install numpy >=2``, ``remove six``, ``restore 3``.
+    command : str
+        A command of other tools that asks for the same; empty when there is none.
+    user : str
+        Name of the account.
+    program : str
+        ``carrel env``, ``jupyter`` …
+    policy : mapping
+        The rules of the plan that differ from none: ``exclude_newer``, ``allowed``, ``pins``.
+    package_count : int
+        Of the state after it.
+    """
+
+    number: int
+    created_at: str
+    kind: RevisionKind
+    summary: str
+    request: tuple[str, ...] = ()
+    command: str = ""
+    user: str = ""
+    program: str = ""
+    policy: Mapping[str, Any] = field(default_factory=dict)
+    package_count: int = 0
 
 
 @dataclass(frozen=True, slots=True)
