@@ -236,12 +236,23 @@ def missing_programs() -> list[str]:
     if not shutil.which("postgres") and not list(Path("/usr/lib/postgresql").glob("*/bin/postgres")):
         missing.append("postgresql")
     if not shutil.which("Rscript"):
-        missing.append("r-base-core")
+        missing += ["r-base-core", "r-cran-irkernel"]
+    elif not has_r_kernel():
+        missing.append("r-cran-irkernel")
     return missing
 
 
+def has_r_kernel() -> bool:
+    """Whether R, which is there, has its Jupyter kernel."""
+    try:
+        run(["Rscript", "--vanilla", "-e", "quit(status = !nzchar(system.file(package = 'IRkernel')))"])
+    except Failed:
+        return False
+    return True
+
+
 def ensure_programs() -> None:
-    """Install the browser, PostgreSQL and R where that is possible, else say what the tests will do without them."""
+    """Install the browser, PostgreSQL and R with its kernel where that is possible, else say what the tests will do without them."""
     missing = missing_programs()
     if missing and shutil.which("apt-get"):
         sudo = [] if os.geteuid() == 0 else ["sudo", "-n"] if IN_CI and shutil.which("sudo") else None

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -49,6 +50,27 @@ def conda_channel() -> Channel:
         return build_channel(requirements=["ipykernel", "numpy"])
     except UnsupportedInterpreter as error:
         missing(str(error))
+
+
+@pytest.fixture(scope="session")
+def r_channel(conda_channel: Channel, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a channel with R, its kernel and all that it needs, beside what ``conda_channel`` has."""
+    from carrel.testing.conda_channel import index
+    from carrel.testing.conda_channel.r_language import UnsupportedR, write_r_packages
+
+    folder = tmp_path_factory.mktemp("r-channel")
+    for archive in conda_channel.packages:
+        (folder / archive).parent.mkdir(exist_ok=True)
+        try:
+            (folder / archive).hardlink_to(conda_channel.path / archive)
+        except OSError:  # another file system
+            shutil.copyfile(conda_channel.path / archive, folder / archive)
+    try:
+        write_r_packages(folder, conda_channel.subdir)
+    except UnsupportedR as error:
+        missing(str(error))
+    index(folder)
+    return folder
 
 
 @pytest.fixture
