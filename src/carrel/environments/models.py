@@ -133,6 +133,8 @@ class Spec:
         Environment marker (PEP 508): where it does not hold, there is nothing to wish for.
     url : str or None
         Address of the one archive, or of the repository, that it must be (``name @ url`` of PEP 508).
+    conditions : tuple of (str, str)
+        Further conditions of a MatchSpec, as in its brackets: ``("build_number", ">=3")``, ``("sha256", "…")``.
     """
 
     name: str
@@ -144,6 +146,7 @@ class Spec:
     extras: tuple[str, ...] = ()
     marker: str | None = None
     url: str | None = None
+    conditions: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,7 +283,7 @@ class Plan:
     download_bytes : int
         Of archives that are not in the cache.
     disk_bytes : int
-        Estimate of what the environment grows by.
+        What the environment grows by, about; negative when it shrinks.
     warnings : tuple of Notice
     command : str
         A command that asks for the same, for people who prefer a terminal.
