@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import json
+import functools
 import os
 import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import click
 
 from carrel.cli.invocation import Invocation, usage
 from carrel.core.errors import CarrelError, NotFound
 from carrel.environments import Installed, Sources, Spec, find_prefix
-from carrel.environments.kernels import prefix_of_spec
+from carrel.environments.kernelspecs import find_kernelspec
 
 F = TypeVar("F", bound=Callable[..., Any])
 DEFAULT_CHANNELS = ("conda-forge",)
@@ -42,13 +42,36 @@ def source_options(function: F) -> F:
 
 
 def prefix_option(function: F) -> F:
-    """Add ``--prefix``."""
-    return click.option(
+    """Add ``--prefix`` and ``--notebook``. The command's ``prefix`` is the folder that either names, None when neither does."""
+
+    @functools.wraps(function)
+    def run(invocation: Invocation, *arguments: Any, prefix: Path | None, notebook: Path | None, **options: Any) -> Any:
+        return function(invocation, *arguments, prefix=chosen_prefix(prefix, notebook), **options)
+
+    folder = click.option(
         "-p",
         "--prefix",
         type=click.Path(file_okay=False, path_type=Path),
         help="The environment's folder (default: the active environment).",
-    )(function)
+    )
+    file = click.option(
+        "--notebook",
+        type=click.Path(dir_okay=False, path_type=Path),
+        metavar="FILE",
+        help="The environment that this notebook runs in: of its running kernel, else of the kernel that it names.",
+    )
+    return folder(file(cast(F, run)))
+
+
+def chosen_prefix(prefix: Path | None, notebook: Path | None) -> Path | None:
+    """Return the environment that is named by its folder or by a notebook, None when neither is given."""
+    if notebook is None:
+        return prefix
+    if prefix is not None:
+        usage("Name the environment by its folder or by a notebook, not by both.")
+    from carrel.environments.notebooks import environment_of_notebook
+
+    return environment_of_notebook(notebook).prefix
 
 
 def configured(channels: Sequence[str], indexes: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -133,16 +156,9 @@ def kernelspec_prefix(name: str) -> Path:
     carrel.core.errors.NotFound
         There is no such kernel, or it does not tell.
     """
-    from jupyter_core.paths import jupyter_path
-
-    for folder in jupyter_path("kernels"):
-        file = Path(folder) / name / "kernel.json"
-        try:
-            spec = json.loads(file.read_bytes())
-        except (OSError, ValueError):
-            continue
-        if isinstance(spec, dict) and (prefix := prefix_of_spec(spec, file)) and prefix.is_dir():
-            return prefix
+    found = find_kernelspec(name)
+    if found is not None and (prefix := found.prefix) and prefix.is_dir():
+        return prefix
     raise NotFound(
         f"The environment of the kernel {name!r} was not found on this machine. Name it with --environment FOLDER, or publish the notebook "
         "alone with --no-environment.",
