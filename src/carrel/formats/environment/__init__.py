@@ -25,7 +25,7 @@ def load_lock(filename: str, data: bytes, platform: str | None = None) -> Lock:
         Tells the format.
     data : bytes
     platform : str, optional
-        Needed for a ``conda-lock.yml`` for several.
+        Needed for a file for several.
 
     Raises
     ------
@@ -34,7 +34,7 @@ def load_lock(filename: str, data: bytes, platform: str | None = None) -> Lock:
     InvalidFile
     """
     if pylock.is_pylock_name(filename):
-        return pylock.read(data)
+        return pylock.read(data, platform=platform)
     if "conda-lock" in filename:
         return conda_lock.read(data, platform)
     if explicit.is_explicit(data):

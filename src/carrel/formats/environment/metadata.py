@@ -7,11 +7,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import BinaryIO
 
-from carrel.core.errors import BadRequest, InvalidFile
+from packaging.pylock import Pylock
+
+from carrel.core.errors import BadRequest
 from carrel.core.kinds import Kind
 from carrel.core.names import slugify
 from carrel.formats.base import FileMetadata, Hints, Limits
-from carrel.formats.environment import conda_lock, environment_yml, explicit, pixi_lock, pylock, requirements
+from carrel.formats.environment import conda_lock, environment_yml, explicit, pixi_lock, pylock, requirements, unlockable
 from carrel.formats.environment.checks import refuse_credentials_in_text
 from carrel.formats.environment.description import Description, ListedPackage, of_lock
 from carrel.formats.parsing import decode_text, load_yaml, read_all, storable
@@ -102,15 +104,24 @@ def _describe_pylock(data: bytes) -> Description:
     document = pylock.parse(data)
     python = str(document.requires_python or "")
     try:
-        found = of_lock(pylock.read(data), "pylock")
-    except InvalidFile as error:
-        if error.code != "not_from_index":
+        lock = pylock.read(data)
+    except BadRequest as error:
+        if error.code not in {"not_from_index", "platform_required"}:
             raise
-        packages = [ListedPackage(str(item.name), str(item.version or ""), "", "pypi", item.index or "") for item in document.packages]
-        return Description(
-            format="pylock", locked=False, python_version=python, packages=tuple(packages), problems=((error.code, error.detail),)
-        )
+        return _listed_pylock(document, python, locked=error.code == "platform_required", problems=((error.code, error.detail),))
+    found = of_lock(lock, "pylock")
+    if {item.code for item in lock.problems} & unlockable.CODES and not lock.platform:
+        return _listed_pylock(document, python, locked=False, problems=found.problems)
     return replace(found, python_version=found.python_version or python)
+
+
+def _listed_pylock(document: Pylock, python: str, *, locked: bool, problems: tuple[tuple[str, str], ...]) -> Description:
+    """Describe a file that is for several platforms, or names what no index has."""
+    packages = {
+        str(item.name): ListedPackage(str(item.name), str(item.version or ""), "", "pypi", item.index or "") for item in document.packages
+    }
+    problems = () if locked else problems
+    return Description(format="pylock", locked=locked, python_version=python, packages=tuple(packages.values()), problems=problems)
 
 
 def _describe_explicit(data: bytes) -> Description:

@@ -5,23 +5,22 @@ What the format has no place for is kept in ``[tool.carrel]`` and ``[packages.to
 
 from __future__ import annotations
 
-import dataclasses
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import tomli_w
-from packaging.pylock import Package, PackageDirectory, PackageVcs, Pylock, PylockSelectError, PylockValidationError
+from packaging.pylock import Package, PackageDirectory, PackageVcs, Pylock, PylockValidationError
 from packaging.tags import Tag
 from packaging.utils import InvalidSdistFilename, InvalidWheelFilename, canonicalize_name, parse_sdist_filename, parse_wheel_filename
 
-from carrel.core.errors import BadRequest, InvalidFile
+from carrel.core.errors import InvalidFile
 from carrel.formats.environment import unlockable
 from carrel.formats.environment.checks import check_hash, check_name, check_size, check_url, check_version
-from carrel.formats.environment.lock import Lock, LockedPypi, LockKind, LockProblem, problem_to_json
+from carrel.formats.environment.lock import Lock, LockedPypi, LockKind, LockProblem, problem_to_json, url_filename
+from carrel.formats.environment.pylock_choice import about, choose, select
 from carrel.formats.parsing import expect_mapping, expect_text, expect_texts, load_toml, with_lines
 
 FILENAME = "pylock.toml"
@@ -29,7 +28,6 @@ FILENAME = "pylock.toml"
 _WHAT = "The lock file"
 _NAME = re.compile(r"pylock\.(?:[^.]+\.)?toml\Z")
 _MOST_PACKAGES = 20_000
-_PLATFORM_MARKER = re.compile(r"sys_platform|platform_|os_name")
 
 
 def is_pylock_name(filename: str) -> bool:
@@ -135,17 +133,17 @@ def read(
     told = _text(extra, "platform")
     version = _text(extra, "python-version") or python_version or ""
     if told:
-        chosen = [(package, _choose(pylock, package, None if tags is None else list(tags), hashes)) for package in pylock.packages]
+        chosen = [(package, choose(pylock, package, None if tags is None else list(tags), hashes)) for package in pylock.packages]
     else:
         with with_lines(data, "toml"):
-            chosen, version = _select(pylock, tags, platform, version, extras, groups, hashes)
+            chosen, version = select(pylock, tags, platform, version, extras, groups, hashes)
     pypi: dict[str, LockedPypi] = {}
     problems = list(_problems(extra))
     for package, file in chosen:
         if problem := _unlockable(package, file):
             problems.append(problem)
         else:
-            with with_lines(data, "toml"), _about(pylock, package):
+            with with_lines(data, "toml"), about(pylock, package):
                 pypi[package.name] = _read_package(package, file)
     return Lock(
         platform=told or platform or "",
@@ -159,64 +157,6 @@ def read(
         virtual_packages=tuple(expect_texts(extra.get("virtual-packages"), "tool.carrel.virtual-packages")),
         exclude_newer=_moment(extra, "exclude-newer"),
     )
-
-
-def _select(
-    pylock: Pylock,
-    tags: Iterable[Tag] | None,
-    platform: str | None,
-    version: str,
-    extras: Collection[str],
-    groups: Collection[str] | None,
-    hashes: Mapping[str, Collection[str]] | None,
-) -> tuple[list[tuple[Package, Any]], str]:
-    """Return the packages for one platform, each with its file, and the version of Python."""
-    if platform is None:
-        if len({package.name for package in pylock.packages}) < len(pylock.packages) or (tags is None and _depends_on_platform(pylock)):
-            raise BadRequest("The lock file is for several platforms: say which.", code="platform_required")
-        order = list(tags) if tags is not None else None
-        return [(package, _choose(pylock, package, order, hashes)) for package in pylock.packages], version
-    version = version or python_for(pylock.requires_python)
-    target = Target(platform, version)
-    packages = []
-    for package in pylock.packages:
-        with _about(pylock, package):
-            packages.append(_only(package, hashes))
-    try:
-        found = dataclasses.replace(pylock, packages=packages).select(
-            environment=target.environment(),
-            tags=list(tags) if tags is not None else target.tags(),
-            extras=extras,
-            dependency_groups=groups,
-        )
-        return list(found), version
-    except PylockSelectError as error:
-        code = "not_from_index" if "wheel" in str(error) else "wrong_platform"
-        raise InvalidFile(f"The lock file does not fit Python {version} on {platform}: {str(error)[:300]}.", code=code) from error
-
-
-def _depends_on_platform(pylock: Pylock) -> bool:
-    return any(package.marker is not None and _PLATFORM_MARKER.search(str(package.marker)) for package in pylock.packages)
-
-
-def _only(package: Package, hashes: Mapping[str, Collection[str]] | None) -> Package:
-    """Return *package* without the files whose digests are not among *hashes*.
-
-    Raises
-    ------
-    InvalidFile
-        None is left (code ``not_from_index``).
-    """
-    allowed = None if hashes is None else hashes.get(package.name)
-    if not allowed or package.is_direct:
-        return package
-    wheels = [wheel for wheel in package.wheels or () if wheel.hashes.get("sha256") in allowed]
-    sdist = package.sdist if package.sdist is not None and package.sdist.hashes.get("sha256") in allowed else None
-    if not wheels and sdist is None:
-        raise InvalidFile(
-            f"No file of {package.name} has one of the digests that it must have.", code="not_from_index", field=str(package.name)
-        )
-    return dataclasses.replace(package, wheels=wheels or None, sdist=sdist)
 
 
 def _unlockable(package: Package, file: Any) -> LockProblem | None:
@@ -273,55 +213,6 @@ def _version_in(url: str) -> str | None:
         return str(parse_wheel_filename(filename)[1] if filename.endswith(".whl") else parse_sdist_filename(filename)[1])
     except (InvalidWheelFilename, InvalidSdistFilename):
         return None
-
-
-def _choose(pylock: Pylock, package: Package, tags: Sequence[Tag] | None, hashes: Mapping[str, Collection[str]] | None) -> Any:
-    """Return the file of *package*, whatever its markers say."""
-    direct = package.vcs or package.directory or package.archive
-    if direct is not None:
-        return direct
-    with _about(pylock, package):
-        package = _only(package, hashes)
-    wheels = list(package.wheels or ())
-    if tags is not None and wheels:
-        rank = {tag: position for position, tag in enumerate(tags)}
-        ranked = [(min((rank[tag] for tag in _wheel_tags(wheel) if tag in rank), default=-1), wheel) for wheel in wheels]
-        fitting = [pair for pair in ranked if pair[0] >= 0]
-        if fitting:
-            return min(fitting, key=lambda pair: pair[0])[1]
-    elif wheels:
-        return next((wheel for wheel in wheels if wheel.filename.endswith("-none-any.whl")), wheels[0])
-    if package.sdist is not None:
-        return package.sdist
-    raise InvalidFile(
-        f"{package.name} in the lock file has no wheel for this machine and no source distribution.",
-        code="not_from_index",
-        field=_place(pylock, package),
-    )
-
-
-@contextmanager
-def _about(pylock: Pylock, package: Package) -> Iterator[None]:
-    """Let errors that are raised within be about the place of *package* in the file."""
-    try:
-        yield
-    except InvalidFile as error:
-        error.fields["field"] = _place(pylock, package)
-        raise
-
-
-def _place(pylock: Pylock, package: Package) -> str:
-    position = next((position for position, other in enumerate(pylock.packages) if other is package), None)
-    if position is None:  # a copy without some of its files
-        position = next((position for position, other in enumerate(pylock.packages) if other.name == package.name), 0)
-    return f"packages[{position}]"
-
-
-def _wheel_tags(wheel: Any) -> frozenset[Tag]:
-    try:
-        return parse_wheel_filename(wheel.filename)[3]
-    except InvalidWheelFilename as error:
-        raise InvalidFile(f"{wheel.filename[:200]!r} in the lock file is not the name of a wheel.") from error
 
 
 def _extra(tool: Mapping[str, Any] | None) -> Mapping[str, Any]:
