@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from carrel.environments.kernel_processes import contains
 from carrel.environments.kernels import prefix_of_spec
-from carrel.extension.environments import KernelFacts, contains
+from carrel.extension.environments import KernelFacts
 
 
 async def start(jp_fetch, name):
@@ -101,11 +102,11 @@ async def test_imports(kernel, kernel_venv, fetch_json, jp_root_dir):
 
 
 async def test_a_removed_environment_is_missing(jp_fetch, jp_data_dir, fetch_json, kernel, jp_serverapp, monkeypatch, tmp_path):
-    import carrel.extension.environments as environments
+    from carrel.environments import live
 
     gone = tmp_path / "gone"
-    monkeypatch.setattr(environments, "process_interpreter", lambda pid: gone / "bin" / "python")
-    monkeypatch.setattr(environments, "prefix_of_program", lambda program: gone)
+    monkeypatch.setattr(live, "process_interpreter", lambda pid: gone / "bin" / "python")
+    monkeypatch.setattr(live, "prefix_of_program", lambda program: gone)
     _, environment = await fetch_json("GET", "kernels", kernel, "environment")
     assert environment["kind"] == "missing"
     assert environment["writable"] is False

@@ -8,9 +8,11 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from carrel.core.errors import Unprocessable
 from carrel.environments.credentials import strip_url
 from carrel.environments.naming import top_level_modules
 
@@ -45,14 +47,70 @@ class CondaRecord:
         return f"{self.name}-{self.version}-{self.build}"
 
 
+@dataclass(frozen=True, slots=True)
+class DamagedRecord:
+    """A record that cannot be read: what its file name says, and why."""
+
+    path: Path
+    name: str
+    version: str
+    build: str
+    reason: str
+
+
 def is_conda_prefix(prefix: Path) -> bool:
     """Whether conda (or a program like it) made *prefix*."""
     return (prefix / "conda-meta").is_dir()
 
 
 def read_records(prefix: Path) -> list[CondaRecord]:
-    """Return all installed packages, by name. A damaged record is an error: an environment must not be judged by halves."""
-    return sorted(map(read_record, (prefix / "conda-meta").glob("*.json")), key=lambda record: record.name)
+    """Return all installed packages, by name: for changing and capturing, where an environment must not be judged by halves.
+
+    Raises
+    ------
+    Unprocessable
+        A record is damaged, or a package has two (code ``damaged_environment``).
+    """
+    records, damaged = scan_records(prefix)
+    twice = sorted({one.name for one, other in pairwise(records) if one.name == other.name})
+    if damaged or twice:
+        what = (
+            f"{damaged[0].path.name} in {damaged[0].path.parent} cannot be read ({damaged[0].reason})"
+            if damaged
+            else f"{twice[0]} is installed twice in {prefix}"
+        )
+        raise Unprocessable(
+            f"{what}, so nobody can tell exactly what this environment holds. 'carrel env doctor --prefix {prefix}' says what to do.",
+            code="damaged_environment",
+            errors=[{"field": one.path.name, "message": one.reason} for one in damaged]
+            + [{"field": name, "message": "two records"} for name in twice],
+        )
+    return records
+
+
+def scan_records(prefix: Path) -> tuple[list[CondaRecord], list[DamagedRecord]]:
+    """Return all installed packages, by name, and the records that cannot be read: for looking."""
+    records, damaged = [], []
+    for path in sorted((prefix / "conda-meta").glob("*.json")):
+        try:
+            records.append(read_record(path))
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+            damaged.append(_damaged(path, error))
+    return sorted(records, key=lambda record: record.name), damaged
+
+
+def _damaged(path: Path, error: Exception) -> DamagedRecord:
+    match error:
+        case OSError():
+            reason = error.strerror or "it cannot be opened"
+        case KeyError():
+            reason = f"it does not say the {error.args[0]}"
+        case ValueError():
+            reason = "it is empty" if path.stat().st_size == 0 else "it is not JSON"
+        case _:
+            reason = "it is not a record"
+    name, version, build = ([*path.stem.rsplit("-", 2), "", ""])[:3] if path.stem.count("-") >= 2 else (path.stem, "", "")
+    return DamagedRecord(path, name, version, build, reason)
 
 
 def read_record(path: Path) -> CondaRecord:
@@ -70,6 +128,8 @@ def files_of(record_path: Path) -> tuple[str, ...]:
 def _read(path: Path, _mtime_ns: int, _size: int) -> CondaRecord:
     data: dict[str, Any] = json.loads(path.read_bytes())
     files: list[str] = data.get("files") or []
+    if not isinstance(data["name"], str) or not data["name"] or not isinstance(files, list):
+        raise TypeError("not a record")
     # one search over one string is several times faster than one per file
     joined = "\n".join(files)
     distributions = sorted(set(_DIST_INFO.findall(joined.replace("\n", "\n/")))) if "-info" in joined else []
@@ -120,9 +180,9 @@ def _below_site_packages(files: Iterable[str]) -> Iterable[str]:
             yield rest
 
 
-def requested_specs(prefix: Path) -> dict[str, tuple[str, ...]]:
-    """Return what people asked for, by package name: from the records, else from conda's history."""
-    records = read_records(prefix)
+def requested_specs(prefix: Path, records: Iterable[CondaRecord] | None = None) -> dict[str, tuple[str, ...]]:
+    """Return what people asked for, by package name: from the records (*records*, if they are read already), else from conda's history."""
+    records = list(read_records(prefix) if records is None else records)
     found = {record.name: record.requested for record in records if record.requested}
     installed = {record.name for record in records}
     for name, spec in _history_specs(prefix).items():

@@ -15,6 +15,8 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 from urllib.request import url2pathname
 
+from carrel.environments import editables
+from carrel.environments.credentials import strip_url
 from carrel.environments.naming import normalize, top_level_modules
 
 _FOLDER = re.compile(r"(.+?)-([^-]+)\.(?:dist-info|egg-info)\Z")
@@ -74,6 +76,21 @@ class Distribution:
             return url_to_path(str(self.direct_url.get("url") or ""))
         return None
 
+    @property
+    def origin(self) -> str:
+        """What it was installed from, when not from an index: ``git+https://…@<commit>``, an archive, a folder; without credentials."""
+        url = str(self.direct_url.get("url") or "")
+        if not url:
+            return ""
+        vcs = self.direct_url.get("vcs_info")
+        address = strip_url(url)
+        if isinstance(vcs, dict):
+            # the commit that was installed, not the branch that was asked for
+            commit = vcs.get("commit_id") or vcs.get("requested_revision")
+            address = f"{vcs.get('vcs') or 'git'}+{address}" + (f"@{commit}" if commit else "")
+        folder = self.direct_url.get("subdirectory")
+        return f"{address}#subdirectory={folder}" if folder else address
+
 
 def url_to_path(url: str) -> str:
     """Return the local path of a ``file:`` URL, or *url* itself."""
@@ -100,7 +117,11 @@ def read_distributions(prefix: Path, *, without: Container[str] = ()) -> list[Di
 
     Folders without readable metadata are left out.
     """
-    found = [distribution for path in _folders(prefix) if path.name not in without and (distribution := read_distribution(path))]
+    found = [
+        distribution
+        for path in _folders(prefix)
+        if path.name not in without and not path.name.startswith("~") and (distribution := read_distribution(path))
+    ]
     return sorted(found, key=lambda distribution: distribution.key)
 
 
@@ -118,6 +139,13 @@ def _folders(prefix: Path) -> Iterator[Path]:
 
 def _metadata(path: Path) -> Path:
     return path if path.is_file() else path / ("PKG-INFO" if path.suffix == ".egg-info" else "METADATA")
+
+
+def damaged_folders(prefix: Path) -> list[Path]:
+    """Return the folders of metadata that say nothing readable, and what a killed pip left under another name (``~umpy``)."""
+    broken = [path for path in _folders(prefix) if not path.name.startswith("~") and read_distribution(path) is None]
+    leftover = [path for folder in site_packages(prefix) for path in sorted(folder.glob("~*"))]
+    return broken + leftover
 
 
 def read_distribution(path: Path) -> Distribution | None:
@@ -142,6 +170,15 @@ def _read(path: Path, _mtime_ns: int, _inode: int, requested: bool) -> Distribut
     if not name or not version:
         return None
     record = _text(path / "RECORD")
+    paths = _PATH.findall(record)
+    direct_url = _json(path / "direct_url.json")
+    import_names = top_level_modules(paths) or tuple(sorted(set(_text(path / "top_level.txt").split())))
+    if not direct_url or not import_names:
+        # an editable installation brings pointers to modules, and older ones do not say so in direct_url.json
+        location, found = editables.read(path.parent, paths)
+        import_names = import_names or found
+        if location and not direct_url:
+            direct_url = {"url": Path(location).as_uri(), "dir_info": {"editable": True}}
     return Distribution(
         path=path,
         name=name,
@@ -149,11 +186,51 @@ def _read(path: Path, _mtime_ns: int, _inode: int, requested: bool) -> Distribut
         summary=_first(headers, "summary"),
         installer=_text(path / "INSTALLER").strip(),
         requested=requested,
-        direct_url=_json(path / "direct_url.json"),
+        direct_url=direct_url,
         tags=tuple(_headers(_text(path / "WHEEL")).get("tag", ())),
         requires=tuple(headers.get("requires-dist", ())),
-        import_names=top_level_modules(_PATH.findall(record)) or tuple(sorted(set(_text(path / "top_level.txt").split()))),
+        import_names=import_names,
         size=sum(map(int, _SIZE.findall(record))),
+    )
+
+
+def legacy_distributions(prefix: Path) -> list[Distribution]:
+    """Return distributions as setuptools installed them long ago: ``setup.py develop`` (``*.egg-link``) and ``*.egg`` folders.
+
+    Their files are not known, so they are looked at and never changed by us.
+    """
+    found = []
+    for folder in site_packages(prefix):
+        with os.scandir(folder) as entries:
+            names = sorted(entry.name for entry in entries if entry.name.endswith((".egg-link", ".egg")))
+        for name in names:
+            if name.endswith(".egg"):
+                metadata, sources = [folder / name / "EGG-INFO"], ""
+            else:
+                sources = next((line.strip() for line in _text(folder / name).splitlines() if line.strip()), "")
+                metadata = sorted(Path(sources).glob("*.egg-info")) if sources and Path(sources).is_absolute() else []
+            found += [one for path in metadata if (one := _legacy(path, sources)) is not None]
+    return found
+
+
+def _legacy(path: Path, sources: str) -> Distribution | None:
+    headers = _headers(_text(path / "PKG-INFO"))
+    name, version = _first(headers, "name"), _first(headers, "version")
+    if not name or not version:
+        return None
+    modules = set(_text(path / "top_level.txt").split()) or set(editables.modules_in(Path(sources)) if sources else ())
+    return Distribution(
+        path=path,
+        name=name,
+        version=version,
+        summary=_first(headers, "summary"),
+        installer="setuptools",
+        requested=True,
+        direct_url={"url": Path(sources).as_uri(), "dir_info": {"editable": True}} if sources else {},
+        tags=(),
+        requires=(),
+        import_names=tuple(sorted(modules)),
+        size=0,
     )
 
 

@@ -13,13 +13,22 @@ import re
 import shutil
 import sys
 from pathlib import Path
+from typing import Any
 
 from carrel.core.errors import NotFound
-from carrel.environments.conda_meta import CondaRecord, is_conda_prefix, read_record, read_records, requested_specs
-from carrel.environments.credentials import strip_url
-from carrel.environments.distributions import Distribution, read_distributions, read_summaries, site_packages
+from carrel.environments.conda_meta import (
+    CondaRecord,
+    DamagedRecord,
+    is_conda_prefix,
+    read_record,
+    read_records,
+    requested_specs,
+    scan_records,
+)
+from carrel.environments.distributions import Distribution, legacy_distributions, read_distributions, read_summaries, site_packages
 from carrel.environments.locations import STATE_FOLDER, current_platform
 from carrel.environments.models import Environment, EnvironmentKind, Installed
+from carrel.environments.naming import normalize
 
 _PATCHLEVEL = re.compile(r'#define\s+PY_VERSION\s+"([^"]+)"')
 
@@ -76,13 +85,42 @@ def inspect(prefix: str | os.PathLike[str]) -> Environment:
         id=environment_id(path),
         prefix=path,
         kind=kind,
-        name=path.parent.name if path.name in (".venv", "venv", ".env", "env") and kind == "venv" else path.name,
+        name=_name(path, kind),
         python_version=python_version(path, kind),
         python_executable=executable,
         platform=_platform(path, kind),
         writable=not reason,
         reason_read_only=reason,
+        made_by=_made_by(path, kind),
     )
+
+
+def _name(prefix: Path, kind: EnvironmentKind) -> str:
+    if kind == "venv" and prefix.name in (".venv", "venv", ".env", "env"):
+        return prefix.parent.name
+    project = _pixi(prefix).get("manifest_path") if kind == "conda" else None
+    if isinstance(project, str) and project:
+        folder = Path(project).parent.name
+        return folder if prefix.name == "default" else f"{folder}:{prefix.name}"
+    return prefix.name
+
+
+def _made_by(prefix: Path, kind: EnvironmentKind) -> str:
+    if kind == "conda":
+        return "pixi" if (prefix / "conda-meta" / "pixi").exists() else "conda"
+    if kind == "venv":
+        settings = _pyvenv(prefix)
+        return next((program for program in ("uv", "virtualenv") if program in settings), "venv")
+    return ""
+
+
+def _pixi(prefix: Path) -> dict[str, Any]:
+    """Return what pixi wrote down about an environment of its own; empty for others."""
+    try:
+        found = json.loads((prefix / "conda-meta" / "pixi").read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def kind_of(prefix: Path) -> EnvironmentKind:
@@ -142,7 +180,7 @@ def _pyvenv(prefix: Path) -> dict[str, str]:
 def _platform(prefix: Path, kind: EnvironmentKind) -> str:
     if kind == "conda":
         for path in (prefix / "conda-meta").glob("python-[0-9]*.json"):
-            with contextlib.suppress(OSError, ValueError, KeyError):
+            with contextlib.suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
                 subdir = read_record(path).subdir
                 if subdir and subdir != "noarch":
                     return subdir
@@ -180,18 +218,27 @@ def python_distributions(prefix: Path) -> list[Distribution]:
 def installed(prefix: str | os.PathLike[str]) -> list[Installed]:
     """Return everything installed in the environment at *prefix*, by name.
 
+    What is damaged does not hide the rest: a conda package whose record cannot be read is told as far as the name of the record
+    says. :func:`carrel.environments.problems` tells what is wrong.
+
     Raises
     ------
     NotFound
     """
     path = absolute(prefix)
     kind_of(path)
-    records = read_records(path) if is_conda_prefix(path) else []
+    records, damaged = scan_records(path) if is_conda_prefix(path) else ([], [])
     owned = {folder for record in records for folder in record.distributions}
-    packages = [_from_distribution(distribution) for distribution in read_distributions(path, without=owned)]
+    lost = {normalize(record.name) for record in damaged}
+    packages = [
+        _from_distribution(distribution)
+        for distribution in [*read_distributions(path, without=owned), *legacy_distributions(path)]
+        if not (distribution.installer == "conda" and distribution.key in lost)
+    ]
     if records:
-        asked, summaries = requested_specs(path), read_summaries(path, owned)
+        asked, summaries = requested_specs(path, records), read_summaries(path, owned)
         packages += [_from_record(record, asked, summaries) for record in records]
+    packages += [_from_damaged(record) for record in damaged]
     return sorted(packages, key=lambda package: (package.name.lower(), package.source))
 
 
@@ -207,7 +254,13 @@ def _from_record(record: CondaRecord, asked: dict[str, tuple[str, ...]], summari
         size=record.size,
         summary=summary or _about(record),
         import_names=record.import_names,
+        installer="conda",
+        origin=record.url if record.url and not record.channel else "",
     )
+
+
+def _from_damaged(record: DamagedRecord) -> Installed:
+    return Installed(record.name, record.version, record.build, "conda", "", False, 0, "", (), installer="conda")
 
 
 def _about(record: CondaRecord) -> str:
@@ -216,24 +269,25 @@ def _about(record: CondaRecord) -> str:
         return ""
     try:
         about = json.loads(Path(record.extracted, "info", "about.json").read_bytes())
-    except (OSError, ValueError):
+        return str(about.get("summary") or "").strip()
+    except (OSError, ValueError, AttributeError):
         return ""
-    return str(about.get("summary") or "").strip()
 
 
 def _from_distribution(distribution: Distribution) -> Installed:
-    origin = str(distribution.direct_url.get("url") or "")
     return Installed(
         name=distribution.name,
         version=distribution.version,
         build="",
         source="pypi",
-        channel=strip_url(origin) if origin else "",
+        channel="",
         requested=distribution.requested,
         size=distribution.size,
         summary=distribution.summary,
         import_names=distribution.import_names,
         location=distribution.editable_location,
+        installer=distribution.installer,
+        origin=distribution.origin,
     )
 
 

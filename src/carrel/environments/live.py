@@ -114,6 +114,7 @@ def decide(
     program: Path | None = None,
     spec: Mapping[str, Any] | None = None,
     kernel_name: str = "",
+    running: bool = False,
 ) -> KernelEnvironment:
     """Return where a kernel runs, from what is known of it.
 
@@ -127,12 +128,14 @@ def decide(
         The program of its process, if it is known already.
     spec : mapping, optional
         Its specification as JSON.
+    running : bool
+        Whether it is known to run: one that does and has neither a process nor a specification here runs elsewhere.
     """
     told, spec = told or Answer(), spec or {}
     language = told.language or _language(spec)
     if pid is not None and program is None:
         program = process_interpreter(pid)
-    if pid is None and spec and not is_local(spec):
+    if pid is None and ((spec and not is_local(spec)) or (running and not spec)):
         return KernelEnvironment("remote", None, "", told.prefix, language=language, kernel_name=kernel_name)
     prefix, by = _of_process(program, told.prefix)
     if prefix is None:

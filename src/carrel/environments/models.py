@@ -34,6 +34,8 @@ class Environment:
         Whether packages can be changed by this user.
     reason_read_only : str
         A sentence, empty when writable.
+    made_by : str
+        ``conda``, ``pixi``, ``uv``, ``virtualenv`` or ``venv``; empty for an interpreter of the system.
     """
 
     id: str
@@ -45,6 +47,7 @@ class Environment:
     platform: str
     writable: bool
     reason_read_only: str = ""
+    made_by: str = ""
 
 
 @dataclass(frozen=True, slots=True)

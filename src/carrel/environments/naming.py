@@ -23,7 +23,7 @@ def top_level_modules(paths: Iterable[str]) -> tuple[str, ...]:
         if slash:
             if first not in folders and rest.endswith((".py", ".so", ".pyd")) and not rest.startswith("../"):
                 folders.add(first)
-        elif match := _MODULE_FILE.match(first):
+        elif (match := _MODULE_FILE.match(first)) and not first.startswith("__editable__"):
             names.add(match[1])
     names.update(folder for folder in folders if _IDENTIFIER.match(folder) and folder not in ("bin", "__pycache__"))
     return tuple(sorted(names))

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-import shutil
 import sys
 import threading
 from collections.abc import Callable, Mapping
@@ -17,11 +16,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import psutil
-
 from carrel.core.errors import CarrelError, NotFound
 from carrel.environments import Environment, Installed, inspect, installed
-from carrel.environments.kernels import prefix_of_program, prefix_of_spec
+from carrel.environments.asking import Answer
+from carrel.environments.kernels import prefix_of_spec
+from carrel.environments.live import decide
 
 Specs = Callable[[], Mapping[str, Mapping[str, Any]]]
 
@@ -66,42 +65,6 @@ def facts_of(kernel_manager: Any, kernel_id: str) -> KernelFacts:
         spec = manager.kernel_spec.to_dict()
         return KernelFacts(kernel_id, pid if isinstance(pid, int) else None, str(manager.kernel_name), spec)
     return KernelFacts(kernel_id, pid if isinstance(pid, int) else None, str(getattr(manager, "kernel_name", "")), {})
-
-
-def process_interpreter(pid: int) -> Path | None:
-    """Return the program of a process as it was called.
-
-    The first argument keeps the path inside a venv; the executable that the system reports is the base interpreter that the
-    venv links to, which is another environment.
-    """
-    with contextlib.suppress(psutil.Error, OSError):
-        process = psutil.Process(pid)
-        for candidate in [process, *process.children(recursive=True)]:  # a wrapper may stand before the interpreter
-            arguments = candidate.cmdline()
-            if not arguments:
-                continue
-            program = arguments[0]
-            if not Path(program).is_absolute():
-                found = shutil.which(program, path=candidate.environ().get("PATH"))
-                program = found or candidate.exe()
-            name = Path(program).name.lower()
-            if candidate is process and name in ("sh", "bash", "dash", "zsh", "env", "conda", "micromamba", "cmd.exe"):
-                continue
-            return Path(program)
-    return None
-
-
-def contains(prefix: Path, program: Path) -> bool:
-    """Whether *program* is a program of the environment at *prefix*, links in the path of the prefix itself aside.
-
-    It must lie where environments keep programs: any folder further up contains it too, and ``/`` every one.
-    """
-    with contextlib.suppress(OSError):
-        folder, root = program.parent.resolve(), prefix.resolve()
-        if folder in (root, root / "bin", root / "Scripts"):
-            return True
-        return (prefix / "conda-meta").is_dir() and folder.is_relative_to(root)
-    return False
 
 
 class EnvironmentRegistry:
@@ -158,18 +121,11 @@ class EnvironmentRegistry:
         told_prefix : str, optional
             What the kernel itself says. It counts only if it holds the interpreter that runs, for code in a notebook may lie.
         """
-        program = process_interpreter(facts.pid) if facts.pid is not None else None
-        if program is None and facts.pid is None and not _is_local(facts):
-            return self._absent(facts, "remote", told_prefix or "", "The kernel runs on another machine.")
-        prefix: Path | None = None
-        if program is not None:
-            told = Path(told_prefix) if told_prefix else None
-            if told is not None and told.is_dir() and contains(told, program):
-                prefix = told
-            else:
-                with contextlib.suppress(CarrelError):
-                    prefix = prefix_of_program(program)
-        prefix = prefix or prefix_of_spec(facts.spec)
+        told = Answer(prefix=told_prefix or "")
+        found = decide(facts.pid, told=told, spec=facts.spec, kernel_name=facts.spec_name, running=True)
+        if found.where == "remote":
+            return self._absent(facts, "remote", told_prefix or "", found.reason)
+        prefix = found.prefix
         if prefix is None:
             raise NotFound("The environment of this kernel could not be found out.", code="environment_unknown")
         try:
@@ -243,11 +199,6 @@ class EnvironmentRegistry:
             "is_server_environment": False,
             "package_count": None,
         }
-
-
-def _is_local(facts: KernelFacts) -> bool:
-    provisioner = (facts.spec.get("metadata") or {}).get("kernel_provisioner") or {}
-    return bool(facts.spec) and provisioner.get("provisioner_name", "local-provisioner") == "local-provisioner"
 
 
 def _name_from_spec(spec: Mapping[str, Any]) -> str:

@@ -84,7 +84,7 @@ class InstalledHandler(CarrelHandler):
                     "version": p.version,
                     "build": p.build or None,
                     "source": p.source,
-                    "channel": p.channel or None,
+                    "channel": p.channel or p.origin or None,
                     "requested": p.requested,
                     "size": p.size or None,
                     "summary": p.summary or None,
