@@ -18,6 +18,7 @@ from carrel.core.errors import InvalidFile
 
 _MOST_EVENTS = 1_000_000
 _DEPTH = 200
+_DEEPEST_TEXT = 5
 _TOML_TOKEN = re.compile(
     r'(?P<multi>"""(?:[^\\]|\\.)*?"{3,5}|\'\'\'.*?\'{3,5})'
     r'|(?P<basic>"(?:[^"\\\n]|\\.)*")'
@@ -134,6 +135,29 @@ def _yaml_step(search: _Search, stack: list[list[Any]], event: Any) -> str | Non
         rest = parent[3]
         parent[2] = True
     return rest
+
+
+def yaml_texts(data: bytes, member: str) -> Iterator[tuple[str, int]]:
+    """Yield path and line (from 1) of each scalar that is an item of a list in *member*, a member of the whole YAML document."""
+    open_: list[list[Any]] = []  # whether it is a mapping, whether a key comes next there, key or index at hand
+    for count, event in enumerate(yaml.parse(data.decode("utf-8-sig"), Loader=yaml.CSafeLoader)):
+        if count > _MOST_EVENTS or len(open_) > _DEPTH:
+            return
+        if isinstance(event, yaml.CollectionEndEvent):
+            open_.pop()
+        if not isinstance(event, (yaml.ScalarEvent, yaml.AliasEvent, yaml.CollectionStartEvent)):
+            continue
+        if open_ and not open_[-1][0]:
+            open_[-1][2] += 1
+            if isinstance(event, yaml.ScalarEvent) and event.start_mark and open_[0][2] == member and len(open_) < _DEEPEST_TEXT:
+                yield member + "".join(f"[{at}]" if type(at) is int else f".{at}" for _, _, at in open_[1:]), event.start_mark.line + 1
+        elif open_ and open_[-1][1]:
+            open_[-1][1:] = False, (event.value if isinstance(event, yaml.ScalarEvent) else "")
+        elif open_:
+            open_[-1][1] = True
+        if isinstance(event, yaml.CollectionStartEvent):
+            mapping = isinstance(event, yaml.MappingStartEvent)
+            open_.append([mapping, mapping, "" if mapping else -1])
 
 
 def locate_toml(data: bytes, path: str) -> int | None:

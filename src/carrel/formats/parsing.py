@@ -188,31 +188,37 @@ _Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"(?:true|Tru
 _Loader.add_implicit_resolver("tag:yaml.org,2002:int", re.compile(r"[-+]?(?:0|[1-9][0-9]{0,18})\Z"), list("-+0123456789"))
 
 
-def load_yaml(data: bytes, what: str) -> Any:
+class _AliasLoader(_Loader):
+    """The same with aliases and merged mappings."""
+
+
+_AliasLoader.add_implicit_resolver("tag:yaml.org,2002:merge", re.compile(r"<<\Z"), ["<"])
+
+
+def load_yaml(data: bytes, what: str, *, aliases: bool = False) -> Any:
     """Return the YAML document *data*: mappings, lists, text, integers, booleans, null.
+
+    Parameters
+    ----------
+    data : bytes
+    what : str
+        What the document is, for messages.
+    aliases : bool
+        Fill in aliases (``*name``) and merged mappings (``<<``), as long as what they stand for stays sensible.
 
     Raises
     ------
     InvalidFile
-        Not one YAML document, or one with aliases, tags, repeated keys or deep nesting.
+        Not one YAML document, or one with tags, repeated keys, deep nesting, or aliases that are not wanted.
     TooLarge
         It holds more values than a sensible document.
     """
     text = decode_text(data, what)
     try:
-        depth = 0
-        for nodes, event in enumerate(yaml.parse(text, Loader=yaml.CSafeLoader)):
-            if isinstance(event, yaml.AliasEvent):
-                raise invalid_line(_line(event), f"{what} uses a YAML alias (*{str(event.anchor)[:40]}). Write the value out.")
-            if isinstance(event, yaml.CollectionStartEvent):
-                depth += 1
-            elif isinstance(event, yaml.CollectionEndEvent):
-                depth -= 1
-            if depth > _DEPTH:
-                raise invalid_line(_line(event), f"{what} is nested too deeply.")
-            if nodes > _YAML_NODES:
-                raise TooLarge(f"{what} holds too many values.")
-        document = yaml.load(text, Loader=_Loader)  # noqa: S506 - a safe loader
+        size = _Size(what, aliases=aliases)
+        for event in yaml.parse(text, Loader=yaml.CSafeLoader):
+            size.add(event)
+        document = yaml.load(text, Loader=_AliasLoader if aliases else _Loader)  # noqa: S506 - safe loaders
     except RecursionError as error:
         raise InvalidFile(f"{what} is nested too deeply.") from error
     except yaml.MarkedYAMLError as error:
@@ -224,6 +230,58 @@ def load_yaml(data: bytes, what: str) -> Any:
     except (yaml.YAMLError, ValueError) as error:
         raise InvalidFile(f"{what} is not YAML: {' '.join(str(error).split())[:300]}.") from error
     return document
+
+
+class _Size:
+    """How many values a document holds, and how deep, with what its aliases stand for."""
+
+    def __init__(self, what: str, *, aliases: bool) -> None:
+        self._what = what
+        self._aliases = aliases
+        self._nodes = 0
+        self._written = 0
+        self._open: list[tuple[str | None, int, int]] = []  # anchor, nodes before, deepest inside so far
+        self._named: dict[str, tuple[int, int]] = {}  # nodes and depth of what has an anchor
+
+    def add(self, event: yaml.Event) -> None:
+        """Count *event*.
+
+        Raises
+        ------
+        InvalidFile
+        TooLarge
+        """
+        depth = 0
+        if isinstance(event, yaml.AliasEvent):
+            name = str(event.anchor)
+            known = self._named.get(name) if self._aliases else None
+            if known is None:
+                raise invalid_line(_line(event), f"{self._what} uses a YAML alias (*{name[:40]}). Write the value out.")
+            self._nodes += known[0]
+            depth = known[1]
+            if self._nodes > _YAML_NODES:
+                sentence = f"{self._what} uses a YAML alias (*{name[:40]}) so often that it stands for too many values. Write them out."
+                raise invalid_line(_line(event), sentence)
+        elif isinstance(event, yaml.CollectionStartEvent):
+            self._open.append((event.anchor, self._nodes, 0))
+            self._nodes += 1
+        elif isinstance(event, yaml.ScalarEvent):
+            self._nodes += 1
+            if event.anchor:
+                self._named[event.anchor] = (1, 0)
+        elif isinstance(event, yaml.CollectionEndEvent):
+            anchor, before, depth = self._open.pop()
+            depth += 1
+            if anchor:
+                self._named[anchor] = (self._nodes - before, depth)
+        if self._open:
+            anchor, before, deepest = self._open[-1]
+            self._open[-1] = (anchor, before, max(deepest, depth))
+        self._written += 1
+        if len(self._open) + depth > _DEPTH:
+            raise invalid_line(_line(event), f"{self._what} is nested too deeply.")
+        if self._written > _YAML_NODES:
+            raise TooLarge(f"{self._what} holds too many values.")
 
 
 def _line(event: yaml.Event) -> int:

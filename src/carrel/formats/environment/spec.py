@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+
+from carrel.core.errors import InvalidFile
+from carrel.formats.environment import selectors
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +37,13 @@ class EnvironmentSpec:
         Packages published after this moment are not to be considered.
     system_requirements : tuple of (str, str)
         Least versions of virtual packages: ``("glibc", "2.28")``.
+    constraints : tuple of str
+        Match specifications that hold for packages that others bring; they bring none themselves.
+    pip_constraints : tuple of str
+        Requirements (PEP 508) that hold for Python packages that others bring; they bring none themselves.
+    notes : tuple of str
+        Sentences about what the file says and this specification does not hold, for people. Two specifications that
+        differ in them alone are equal.
     """
 
     name: str = ""
@@ -47,3 +57,23 @@ class EnvironmentSpec:
     indexes: tuple[str, ...] = ()
     exclude_newer: datetime | None = None
     system_requirements: tuple[tuple[str, str], ...] = ()
+    constraints: tuple[str, ...] = ()
+    pip_constraints: tuple[str, ...] = ()
+    notes: tuple[str, ...] = field(default=(), compare=False)
+
+    def for_platform(self, platform: str) -> EnvironmentSpec:
+        """Return the specification for *platform* alone: what is selected for it is among the dependencies.
+
+        Raises
+        ------
+        InvalidFile
+            An expression is none of CEP 24.
+        """
+        chosen = list(self.dependencies)
+        for expression, text in self.selected:
+            try:
+                if selectors.holds(expression, platform):
+                    chosen.append(text)
+            except ValueError as error:
+                raise InvalidFile(f"sel({expression[:80]}) is not a selector of platforms.", field="dependencies") from error
+        return replace(self, dependencies=tuple(dict.fromkeys(chosen)), selected=(), platforms=(platform,))
