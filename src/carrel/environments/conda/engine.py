@@ -58,6 +58,62 @@ def solve(
     return result
 
 
+def lock(
+    platform: str,
+    specs: Sequence[str],
+    *,
+    sources: Sources,
+    on_event: OnProgress,
+    cancel: CancelSignal,
+    **wishes: Any,
+) -> dict[str, Any]:
+    """Return the ``records`` of an environment that fulfils *specs* on *platform*.
+
+    What else can be wished for is told at :func:`carrel.environments.conda.lock_solving.lock`.
+
+    Raises
+    ------
+    carrel.core.errors.Unsolvable
+    """
+    request = {"command": "lock", "platform": platform, "specs": list(specs), "channels": list(sources.channels), **wishes}
+    result: dict[str, Any] = _call(request, sources.headers, on_event, cancel)
+    return result
+
+
+def find(names: Sequence[str], platform: str, *, sources: Sources, on_event: OnProgress, cancel: CancelSignal) -> list[dict[str, Any]]:
+    """Return what the channels that can be read have under *names*."""
+    request = {"command": "find", "platform": platform, "names": list(names), "channels": list(sources.channels)}
+    records: list[dict[str, Any]] = _call(request, sources.headers, on_event, cancel)["records"]
+    return records
+
+
+def solve_each(
+    prefix: Path | None,
+    requests: Sequence[Mapping[str, Any]],
+    *,
+    sources: Sources,
+    on_event: OnProgress,
+    cancel: CancelSignal,
+    **common: Any,
+) -> list[dict[str, Any] | None]:
+    """Return the differences that fulfil each of *requests*, None for those that nothing fulfils, or not in the time given.
+
+    They are as for :func:`solve`, with *common* in all of them; ``seconds`` is the time for all.
+    """
+    request = {"command": "solve_each", "prefix": str(prefix) if prefix else None, "channels": list(sources.channels), **common}
+    result: list[dict[str, Any] | None] = _call({**request, "requests": list(requests)}, sources.headers, on_event, cancel)
+    return result
+
+
+def ask(
+    names: Sequence[str], platform: str, *, sources: Sources, on_event: OnProgress, cancel: CancelSignal
+) -> dict[str, dict[str, list[str]]]:
+    """Return what the channels know of *names*: their ``versions``, newest first, or the names ``near`` to them."""
+    request = {"command": "ask", "names": list(names), "platform": platform, "channels": list(sources.channels)}
+    result: dict[str, dict[str, list[str]]] = _call(request, sources.headers, on_event, cancel)
+    return result
+
+
 def fetch(
     records: Sequence[Mapping[str, Any]],
     *,
@@ -65,16 +121,24 @@ def fetch(
     on_event: OnProgress,
     cancel: CancelSignal,
     locked: bool = False,
+    copies_in: Sequence[str] = (),
+    others: Sequence[str] = (),
 ) -> list[dict[str, Any]]:
     """Bring the archives of *records* into the cache, verified, and return the complete records, in order.
 
     With *locked*, the records come from a lock and are completed from the packages. What is in the cache already needs no
     worker.
+
+    Parameters
+    ----------
+    copies_in, others : sequence of str
+        Channels that are asked for a copy with the same digest first, and channels that are tried last. That a place had other
+        bytes and the next one was taken is reported in the stage ``warning``.
     """
     store = PackageStore(conda_cache_folder())
     wanted = [dict(record) for record in records]
     if not all(store.holds(record) for record in wanted):
-        _call({"command": "fetch", "records": wanted}, headers, on_event, cancel)
+        _call({"command": "fetch", "records": wanted, "copies_in": list(copies_in), "others": list(others)}, headers, on_event, cancel)
     return [complete(record, store.entry(record)) for record in wanted] if locked else wanted
 
 
@@ -129,7 +193,7 @@ def _call(request: dict[str, Any], headers: Mapping[str, Mapping[str, str]], on_
     if answer.get("type") == "result":
         return answer["value"]
     if answer.get("type") == "error":
-        raise _error(answer, headers)
+        raise _with_places(_error(answer, headers), answer, headers)
     tail = redact(finished.stderr[-2000:], headers).strip()
     raise CarrelError(
         f"The conda engine ended unexpectedly (exit code {finished.returncode}). Nothing was left half-done; try again.",
@@ -175,6 +239,16 @@ def _error(answer: Mapping[str, Any], headers: Mapping[str, Mapping[str, str]]) 
             return Unavailable(f"Linking failed: {_first_lines(message)}", code="link_failed")
         case _:
             return CarrelError(f"The conda engine failed: {message}", code="engine_failed")
+
+
+def _with_places(error: CarrelError, answer: Mapping[str, Any], headers: Mapping[str, Mapping[str, str]]) -> CarrelError:
+    """Return *error* with all places that were tried, where there were several."""
+    tried = [{"url": strip_url(url), "reason": redact(why, headers)} for url, why in answer.get("tried") or []]
+    if len(tried) < 2:
+        return error
+    places = "; ".join(f"{place['url']}: {place['reason']}" for place in tried)
+    detail = f"{answer['filename']} could not be had from any of {len(tried)} places. {places}. Nothing was changed."
+    return type(error)(detail, code=error.code, **{**error.fields, "tried": tried})
 
 
 def _http_error(status: int, filename: str, url: str) -> CarrelError:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
+import asyncio
+import contextlib
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,10 +14,11 @@ from rattler import BuildString, Channel, ChannelPriority, Gateway, GenericVirtu
 from rattler import solve as rattler_solve
 from rattler.exceptions import GatewayError, InvalidMatchSpecError, SolverError
 
-from carrel.environments.conda.cache import PackageStore
+from carrel.environments.conda.comparing import difference
+from carrel.environments.conda.dependents import dependents, leaving_names, listed
 from carrel.environments.conda.failure import Failure
 from carrel.environments.conda.network import make_client
-from carrel.environments.conda.records import prefix_records, to_json
+from carrel.environments.conda.records import prefix_records
 
 if TYPE_CHECKING:
     from carrel.environments.conda.fetching import Report
@@ -30,7 +34,11 @@ async def solve(request: dict[str, Any], report: Report) -> dict[str, Any]:
     Further members of *request*, all optional:
 
     ``pins``
-        Match specifications that hold for whatever is installed, without causing an installation.
+        Match specifications that hold for whatever is installed, without causing an installation. What is installed and
+        does not fulfil its pin stays as it is, unless something is asked of it; such pins are told in ``unmet_pins``.
+    ``bounds``
+        Match specifications that others than conda packages rely on. They are kept if that is possible at all; those that
+        are not are told in ``broken_bounds``, and what they keep from being updated in ``held`` (name to version).
     ``exclude_newer``
         RFC 3339: records that were published later, or that do not say when, are not considered. What is installed stays.
     ``platform``
@@ -39,35 +47,128 @@ async def solve(request: dict[str, Any], report: Report) -> dict[str, Any]:
         ``name=version=build`` (``__osx=11.0=0``), in place of those of this machine.
     """
     report("solve", 0, 0, "", "Reading channels")
-    installed = prefix_records(request["prefix"]) if request.get("prefix") else {}
-    protected = {name for name in request.get("protected") or [] if name in installed}
-    leaving = _leaving(installed, request, protected)
-    additions = [_parse(spec) for spec in request.get("add") or []]
-    added_names = {spec.name.normalized: spec for spec in additions}
-    updates = [name for name in request.get("update") or [] if name in installed and name not in leaving]
-    stay = [name for name in installed if name not in leaving and name not in added_names]
-    specs = list(additions)
-    for name in stay:
-        if name in updates:
-            specs.append(_parse(f"{name} >={installed[name].version}"))
-        elif name == "python":
-            specs.append(_parse(f"python {'.'.join(str(installed[name].version).split('.')[:2])}.*"))
-        else:
-            specs.append(_parse(name))
-    solver = _Solver(request)
-    preferred = [record for name, record in installed.items() if name not in leaving and name not in updates and name not in added_names]
-    # a package asked for again with a version that it already has does not move
-    preferred += [installed[name] for name, spec in added_names.items() if name in installed and installed[name].matches(spec)]
-    try:
-        solved = await solver.run(specs, preferred)
-    except SolverError as first:
-        solved = await _second_try(solver, specs, additions, preferred, installed, updates, request, first)
-    result = {record.name.normalized: record for record in solved}
-    for name in leaving:
-        if name in result:
-            needing = _dependents(result, name)
-            raise Failure("protected", f"{name} cannot be removed: {_and(needing) or 'another package'} needs it.", name=name)
-    return _difference(installed, result, request, set(added_names), set(updates))
+    return await _Task(request, Solver(request)).run()
+
+
+async def solve_each(request: dict[str, Any], report: Report) -> list[dict[str, Any] | None]:
+    """Return the differences that fulfil each of ``requests``, None for those without one; at most ``seconds`` are spent.
+
+    What they do not say themselves is as in *request*.
+    """
+    gateway = Solver(request).gateway
+    end = time.monotonic() + float(request.get("seconds") or 10)
+    found: list[dict[str, Any] | None] = []
+    for number, one in enumerate(request["requests"], start=1):
+        report("solve", number, len(request["requests"]), "", "Looking for ways out")
+        whole = {**request, **one}
+        left = end - time.monotonic()
+        try:
+            if left <= 0:
+                raise TimeoutError
+            found.append(await asyncio.wait_for(_Task(whole, Solver(whole, gateway, timedelta(seconds=left))).run(), left))
+        except (Failure, TimeoutError):
+            found.append(None)
+    return found
+
+
+class _Task:
+    """One request."""
+
+    def __init__(self, request: dict[str, Any], solver: Solver) -> None:
+        self.request, self.solver = request, solver
+        self.installed = prefix_records(request["prefix"]) if request.get("prefix") else {}
+        self.protected = {name for name in request.get("protected") or [] if name in self.installed}
+        self.leaving = leaving_names(self.installed, request, self.protected)
+        self.additions = {spec.name.normalized: spec for spec in map(parse, request.get("add") or [])}
+        self.updates = [name for name in request.get("update") or [] if name in self.installed and name not in self.leaving]
+        self.bounds = [spec for spec in map(parse, request.get("bounds") or []) if self._fits(spec)]
+        self.unmet: list[str] = []
+        self.pins = list(self._pins())
+
+    def _fits(self, spec: MatchSpec) -> bool:
+        """Whether what is installed fulfils *spec*: what is broken already cannot be kept."""
+        present = self.installed.get(spec.name.normalized)
+        return present is not None and present.matches(spec)
+
+    def _pins(self) -> Iterator[MatchSpec]:
+        for text in self.request.get("pins") or []:
+            pin = parse(text)
+            name = pin.name.normalized
+            if name in self.installed and not self._fits(pin) and name not in self.additions and name not in self.updates:
+                self.unmet.append(text)
+            else:
+                yield pin
+
+    async def run(self) -> dict[str, Any]:
+        result = await self._solved(self.bounds)
+        for name in self.leaving:
+            if name in result:
+                needing = dependents(result, name)
+                raise Failure("protected", f"{name} cannot be removed: {listed(needing) or 'another package'} needs it.", name=name)
+        broken = [str(bound) for bound in self.bounds if not _holds(result, bound)]
+        found = difference(self.installed, result, self.request, set(self.additions), set(self.updates))
+        return {**found, "unmet_pins": self.unmet, "broken_bounds": broken, "held": await self._held(result)}
+
+    async def _solved(self, bounds: list[MatchSpec]) -> dict[str, Any]:
+        specs, preferred = self._specs(), self._preferred()
+        try:
+            solved = await self.solver.run(specs, preferred, self.pins + bounds)
+        except SolverError as error:
+            solved = await self._again(specs, preferred, bounds, error)
+        return {record.name.normalized: record for record in solved}
+
+    def _specs(self) -> list[MatchSpec]:
+        specs = list(self.additions.values())
+        for name, record in self.installed.items():
+            if name in self.leaving or name in self.additions:
+                continue
+            if name in self.updates:
+                specs.append(parse(f"{name} >={record.version}"))
+            elif name == "python":
+                specs.append(parse(f"python {'.'.join(str(record.version).split('.')[:2])}.*"))
+            else:
+                specs.append(parse(name))
+        return specs
+
+    def _preferred(self) -> list[Any]:
+        moving = {*self.leaving, *self.updates, *self.additions}
+        preferred = [record for name, record in self.installed.items() if name not in moving]
+        # a package asked for again with a version that it already has does not move
+        return preferred + [self.installed[name] for name, spec in self.additions.items() if name in self.installed and self._fits(spec)]
+
+    async def _again(self, specs: list[MatchSpec], preferred: list[Any], bounds: list[MatchSpec], first: SolverError) -> list[Any]:
+        """Solve again, less strictly; the first conflict is the one that is told when this fails too."""
+        # an update may find nothing newer, or the installed version in no channel any more
+        preferred = preferred + [self.installed[name] for name in self.updates]
+        # what nobody asked for may go, for instance when a package was split or renamed
+        asked = {name for key in ("requested", "protected", "keep") for name in self.request.get(key) or []}
+        asked |= {*self.updates, *self.additions, "python"}
+        relaxed = [spec for spec in specs if spec.name.normalized in asked]
+        for kept in [bounds, []] if bounds else [[]]:
+            for attempt in (specs if self.updates or kept is not bounds else [], relaxed if len(relaxed) < len(specs) else []):
+                with contextlib.suppress(SolverError):
+                    if attempt:
+                        return await self.solver.run(attempt, preferred, self.pins + kept)
+        raise Failure("unsolvable", str(first)) from first
+
+    async def _held(self, result: Mapping[str, Any]) -> dict[str, str]:
+        """Return what would be updated further were it not for the bounds."""
+        names = {bound.name.normalized for bound in self.bounds} & {*self.updates, *self.additions}
+        if not names:
+            return {}
+        with contextlib.suppress(Failure):
+            free = await self._solved([])
+            return {
+                name: str(free[name].version)
+                for name in sorted(names)
+                if name in free and name in result and free[name].version > result[name].version
+            }
+        return {}
+
+
+def _holds(result: Mapping[str, Any], bound: MatchSpec) -> bool:
+    present = result.get(bound.name.normalized)
+    return present is not None and bool(present.matches(bound))
 
 
 def virtual_packages(described: Iterable[str] | None) -> list[Any]:
@@ -96,187 +197,40 @@ def moment(text: str | None) -> datetime | None:
     return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
-class _Solver:
+class Solver:
     """The library's solver with the sources of one request."""
 
-    def __init__(self, request: dict[str, Any]) -> None:
-        self._channels = [Channel(channel) for channel in request["channels"]]
-        self._gateway = Gateway(cache_dir=Path(request["cache"]) / "repodata", client=make_client(request.get("headers") or {}))
-        self._constraints = [_parse(pin) for pin in request.get("pins") or []]
+    def __init__(self, request: dict[str, Any], gateway: Gateway | None = None, timeout: timedelta | None = None) -> None:
+        self.channels = [Channel(channel) for channel in request["channels"]]
+        self.gateway = gateway or Gateway(cache_dir=Path(request["cache"]) / "repodata", client=make_client(request.get("headers") or {}))
         self._platforms = [request["platform"], "noarch"] if request.get("platform") else None
         self._virtual = virtual_packages(request.get("virtual_packages"))
         self._exclude_newer = moment(request.get("exclude_newer"))
+        self._timeout = timeout
 
-    async def run(self, specs: list[MatchSpec], preferred: list[Any]) -> list[Any]:
+    async def run(self, specs: list[MatchSpec], preferred: list[Any], constraints: list[MatchSpec]) -> list[Any]:
+        """Return the records that fulfil *specs* and *constraints*, the *preferred* ones where they fit."""
         try:
             solved: list[Any] = await rattler_solve(
-                self._channels,
+                self.channels,
                 specs,
-                gateway=self._gateway,
+                gateway=self.gateway,
                 locked_packages=preferred,
                 platforms=self._platforms,
                 virtual_packages=self._virtual,
+                timeout=self._timeout,
                 channel_priority=ChannelPriority.Strict,
                 exclude_newer=self._exclude_newer,
-                constraints=self._constraints,
+                constraints=constraints,
             )
             return solved
         except GatewayError as error:
             raise Failure("network", str(error)) from error
 
 
-async def _second_try(
-    solver: _Solver,
-    specs: list[MatchSpec],
-    additions: list[MatchSpec],
-    preferred: list[Any],
-    installed: Mapping[str, Any],
-    updates: list[str],
-    request: dict[str, Any],
-    first: SolverError,
-) -> list[Any]:
-    """Solve again, less strictly; the first conflict is the one that is told when this fails too."""
-    # an update may find nothing newer, or the installed version in no channel any more
-    if updates:
-        preferred = preferred + [installed[name] for name in updates]
-    # what nobody asked for may go, for instance when a package was split or renamed
-    asked = {*(request.get("requested") or {}), *(request.get("protected") or []), *(request.get("keep") or []), *updates}
-    names = {spec.name.normalized for spec in additions}
-    relaxed = [spec for spec in specs if spec.name.normalized in asked | names | {"python"}]
-    for attempt in (specs if updates else [], relaxed if len(relaxed) < len(specs) else []):
-        if not attempt:
-            continue
-        try:
-            return await solver.run(attempt, preferred)
-        except SolverError:
-            continue
-    raise Failure("unsolvable", str(first)) from first
-
-
-def _parse(spec: str) -> MatchSpec:
+def parse(spec: str) -> MatchSpec:
+    """Return a match specification, strictly read."""
     try:
         return MatchSpec(spec, strict=True)
     except InvalidMatchSpecError as error:
         raise Failure("request", f"{spec!r} is not a package specification: {error}", spec=spec) from error
-
-
-def _leaving(installed: Mapping[str, Any], request: dict[str, Any], protected: set[str]) -> dict[str, str]:
-    """Return the names that go away and why: the asked ones, all that need them, and what is left without use."""
-    leaving = {name: "requested" for name in request.get("remove") or [] if name in installed}
-    pending = list(leaving)
-    while pending:
-        name = pending.pop()
-        for dependent in _dependents(installed, name):
-            if dependent not in leaving:
-                leaving[dependent] = f"needs {name}"
-                pending.append(dependent)
-    for name in leaving:
-        if name in protected:
-            why = leaving[name]
-            because = "" if why == "requested" else f" (it {why})"
-            raise Failure("protected", f"{name} cannot be removed: this environment does not work without it{because}.", name=name)
-    if leaving:
-        needed = {*(request.get("requested") or {}), *protected, *(request.get("keep") or [])}
-        candidates = _requirements(installed, leaving) - set(leaving) - needed
-        while True:
-            kept = {name for name in candidates if any(d not in candidates and d not in leaving for d in _dependents(installed, name))}
-            if not kept:
-                break
-            candidates -= kept
-        for name in candidates:
-            leaving[name] = "nothing needs it any more"
-    return leaving
-
-
-def _requirements(records: Mapping[str, Any], names: Iterable[str]) -> set[str]:
-    """Return everything *names* need, directly or not."""
-    seen: set[str] = set()
-    pending = list(names)
-    while pending:
-        for dependency in records[pending.pop()].depends:
-            name = _name_of(dependency)
-            if name in records and name not in seen:
-                seen.add(name)
-                pending.append(name)
-    return seen
-
-
-def _dependents(records: Mapping[str, Any], name: str) -> list[str]:
-    return [other for other, record in records.items() if other != name and any(_name_of(d) == name for d in record.depends)]
-
-
-def _name_of(dependency: str) -> str:
-    return dependency.split(" ", 1)[0].split("[", 1)[0].rpartition("::")[2].lower()
-
-
-def _difference(
-    installed: Mapping[str, Any], result: Mapping[str, Any], request: dict[str, Any], added: set[str], updates: set[str]
-) -> dict[str, Any]:
-    store = PackageStore(Path(request["cache"]))
-    reasons = _why_leaving(installed, result, request)
-    new, changed, removed = [], [], []
-    for name, record in sorted(result.items()):
-        old = installed.get(name)
-        if old is not None and _same(old, record):
-            continue
-        described = to_json(record)
-        asked = name in added or name in updates
-        line = {
-            "record": described,
-            "cached": store.holds(described),
-            "asked": asked,
-            "from": str(old.version) if old is not None else None,
-            "from_build": str(old.build) if old is not None else "",
-        }
-        if old is None:
-            new.append({**line, "reason": "requested" if name in added else f"needed by {_and(_dependents(result, name))}"})
-        else:
-            changed.append({**line, "reason": _why_changed(name, old, result, asked)})
-    for name, old in sorted(installed.items()):
-        if name not in result:
-            reason = reasons.get(name, "conflicts with the change")
-            removed.append(
-                {
-                    "record": to_json(old),
-                    "from": str(old.version),
-                    "from_build": str(old.build),
-                    "reason": reason,
-                    "asked": reason == "requested",
-                }
-            )
-    return {"added": new, "changed": changed, "removed": removed}
-
-
-def _same(old: Any, new: Any) -> bool:
-    if old.sha256 and new.sha256:
-        return bool(old.sha256 == new.sha256)
-    return (str(old.version), str(old.build), old.subdir) == (str(new.version), str(new.build), new.subdir)
-
-
-def _why_leaving(installed: Mapping[str, Any], result: Mapping[str, Any], request: dict[str, Any]) -> dict[str, str]:
-    protected = {name for name in request.get("protected") or [] if name in installed}
-    reasons = _leaving(installed, request, protected)
-    for name, record in installed.items():
-        if name in result or name in reasons:
-            continue
-        for dependency in record.depends:
-            other = result.get(_name_of(dependency))
-            if other is not None and not other.matches(MatchSpec(dependency, strict=False)):
-                reasons[name] = f"{name} {record.version} needs {dependency}, and {other.name.normalized} becomes {other.version}"
-    return reasons
-
-
-def _why_changed(name: str, old: Any, result: Mapping[str, Any], asked: bool) -> str:
-    if asked:
-        return "requested"
-    for other, record in sorted(result.items()):
-        for dependency in record.depends:
-            if _name_of(dependency) == name and not old.matches(MatchSpec(dependency, strict=False)):
-                return f"{other} {record.version} needs {dependency}"
-    return "the installed build does not fit the other changes"
-
-
-def _and(names: list[str]) -> str:
-    shown = sorted(names)[:3]
-    more = len(names) - len(shown)
-    return ", ".join(shown) + (f" and {more} more" if more > 0 else "")

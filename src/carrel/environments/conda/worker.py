@@ -57,6 +57,14 @@ async def _run(request: dict[str, Any], output: Output) -> Any:
             from carrel.environments.conda import solving
 
             return await solving.solve(request, output.progress)
+        case "solve_each":
+            from carrel.environments.conda import solving
+
+            return await solving.solve_each(request, output.progress)
+        case "ask":
+            from carrel.environments.conda import asking
+
+            return await asking.ask(request, output.progress)
         case "fetch":
             from carrel.environments.conda import fetching
 
@@ -65,6 +73,14 @@ async def _run(request: dict[str, Any], output: Output) -> Any:
             from carrel.environments.conda import linking
 
             return await linking.link(request, output.progress)
+        case "lock":
+            from carrel.environments.conda import lock_solving
+
+            return await lock_solving.lock(request, output.progress)
+        case "find":
+            from carrel.environments.conda import lock_solving
+
+            return await lock_solving.find(request, output.progress)
         case unknown:
             raise Failure("request", f"unknown command {unknown!r}")
 
