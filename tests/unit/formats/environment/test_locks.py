@@ -281,14 +281,14 @@ packages:
 - pypi: ./
   name: mine
 """
-REQUIREMENTS = r"""
+REQUIREMENTS = rf"""
 --extra-index-url https://index.example/simple
 numpy==2.1  # why
 six>=1
 -e .
 ./local
-foo==1 --hash=sha256:aa \
-  --hash=sha256:bb
+foo==1 --hash=sha256:{"a" * 64} \
+  --hash=sha256:{"b" * 64}
 """
 
 
