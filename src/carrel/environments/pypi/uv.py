@@ -269,8 +269,9 @@ def install_lock(
     on_event: OnProgress,
     cancel: CancelSignal,
     target: Path | None = None,
+    offline: bool = False,
 ) -> None:
-    """Install what *pylock* (pylock.toml text) says, digests enforced; with *target*, into that folder instead."""
+    """Install what *pylock* (pylock.toml text) says, digests enforced; with *target*, into that folder instead; *offline*, from its cache."""
     with workspace({}) as folder:
         path = folder / "pylock.toml"
         path.write_text(pylock, encoding="utf-8")
@@ -278,6 +279,8 @@ def install_lock(
         arguments += ["--preview-features", "pylock", "-r", path]
         if target:
             arguments += ["--target", target]
+        if offline:
+            arguments.append("--offline")
         try:
             run(arguments, sources=sources, cancel=cancel, on_event=on_event, stage="download" if target else "link")
         except DigestMismatch as error:
