@@ -68,7 +68,7 @@ def plan(
     cancel = cancel or NeverCancelled()
     environment = inspection.inspect(prefix)
     if not environment.writable:
-        raise Forbidden(environment.reason_read_only, code="read_only_environment")
+        raise Forbidden(environment.reason_read_only, code="read_only_environment", remedy="clone")
     if transactions.is_interrupted(environment.prefix):
         with transactions.exclusive(environment.prefix):
             pass
