@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from carrel.environments.applying import apply, restore
     from carrel.environments.building import sweep
     from carrel.environments.capturing import capture
+    from carrel.environments.cloning import clone
     from carrel.environments.exporting import environment_file, environment_yml
     from carrel.environments.inspection import environment_id, find_prefix, inspect, installed
     from carrel.environments.kernels import install_kernelspec, remove_kernelspec
@@ -49,6 +50,7 @@ __all__ = [
     "already_built",
     "apply",
     "capture",
+    "clone",
     "environment_file",
     "environment_folder",
     "environment_id",
@@ -69,6 +71,7 @@ _WHERE = {
     "applying": ("apply", "restore"),
     "building": ("sweep",),
     "capturing": ("capture",),
+    "cloning": ("clone",),
     "exporting": ("environment_file", "environment_yml"),
     "inspection": ("environment_id", "find_prefix", "inspect", "installed"),
     "kernels": ("install_kernelspec", "remove_kernelspec"),
