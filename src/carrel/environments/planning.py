@@ -106,6 +106,7 @@ def plan(
         conda=conda.step,
         pypi=pypi.step,
         sources=sources,
+        change=change,
     )
 
 

@@ -271,7 +271,7 @@ def install_lock(
     target: Path | None = None,
     offline: bool = False,
 ) -> None:
-    """Install what *pylock* (pylock.toml text) says, digests enforced; with *target*, into that folder instead; *offline*, from its cache."""
+    """Install what *pylock* (pylock.toml text) says, digests enforced; with *target*, into that folder; *offline*, from its cache."""
     with workspace({}) as folder:
         path = folder / "pylock.toml"
         path.write_text(pylock, encoding="utf-8")
