@@ -1,4 +1,4 @@
-"""``conda-lock.yml`` (CEP 37), read and written.
+"""``conda-lock.yml`` (CEP 37), read.
 
 What the format has no place for (sizes, requested specifications, indexes, problems) is kept as one JSON text in
 ``metadata.custom_metadata.carrel``, where other tools keep or ignore it.
@@ -6,8 +6,6 @@ What the format has no place for (sizes, requested specifications, indexes, prob
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -17,116 +15,28 @@ from packaging.utils import canonicalize_name
 
 from carrel.core.errors import BadRequest, InvalidFile
 from carrel.core.names import is_subdir
+from carrel.formats.environment import unlockable
 from carrel.formats.environment.checks import check_hash, check_name, check_size, check_url, check_version
+from carrel.formats.environment.conda_lock_writing import TIME, write, write_all
 from carrel.formats.environment.lock import (
     Lock,
     LockedConda,
     LockedPypi,
     LockKind,
     LockProblem,
-    problem_to_json,
+    LockSet,
     split_conda_filename,
     split_conda_url,
 )
-from carrel.formats.parsing import dump_yaml, expect_mapping, expect_text, expect_texts, load_json, load_yaml
+from carrel.formats.parsing import as_utf8, expect_mapping, expect_text, expect_texts, load_json, load_yaml, with_lines
+
+__all__ = ["FILENAME", "parse", "platforms", "read", "read_all", "write", "write_all"]
 
 FILENAME = "conda-lock.yml"
 
 _WHAT = "The lock file"
-_TIME = "%Y-%m-%dT%H:%M:%SZ"
-_MOST_PACKAGES = 20_000
-_SPEC = re.compile(r"([^\s\[=<>!~]+)\s*(.*)\Z", re.DOTALL)
-
-
-def write(lock: Lock) -> bytes:
-    """Return *lock* as ``conda-lock.yml``.
-
-    Raises
-    ------
-    InvalidFile
-        An address carries credentials (code ``credentials_in_file``).
-    """
-    document = {
-        "version": 1,
-        "metadata": {
-            "content_hash": {lock.platform: lock.digest},
-            "channels": [{"url": check_url(url, "channel"), "used_env_vars": []} for url in lock.channels],
-            "platforms": [lock.platform],
-            "sources": ["environment.yml"],
-            "time_metadata": {"created_at": lock.captured_at.astimezone(UTC).strftime(_TIME)},
-            "custom_metadata": {"carrel": json.dumps(_extra(lock), ensure_ascii=False, sort_keys=True, separators=(",", ":"))},
-        },
-        "package": [_write_conda(item, lock.platform) for item in sorted(lock.conda, key=lambda item: item.name)]
-        + [_write_pypi(item, lock.platform) for item in sorted(lock.pypi, key=lambda item: canonicalize_name(item.name))],
-    }
-    return dump_yaml(document)
-
-
-def _extra(lock: Lock) -> dict[str, Any]:
-    return {
-        "kind": str(lock.kind),
-        "python_version": lock.python_version,
-        "requested": list(lock.requested),
-        "problems": [problem_to_json(item) for item in lock.problems],
-        "conda": {item.name: {"size": item.size, "channel": item.channel, "depends": list(item.depends)} for item in lock.conda},
-        "pypi": {
-            str(canonicalize_name(item.name)): {
-                "size": item.size,
-                "index": check_url(item.index, "index") if item.index else "",
-                "requires_python": item.requires_python,
-                "requires_dist": list(item.requires_dist),
-            }
-            for item in lock.pypi
-        },
-    }
-
-
-def _write_conda(item: LockedConda, platform: str) -> dict[str, Any]:
-    dependencies: dict[str, str] = {}
-    for depend in item.depends:
-        match = _SPEC.match(depend.strip())
-        if match is None:
-            continue
-        name, constraint = match[1], match[2]
-        known = dependencies.get(name, "")
-        if known and constraint and not set(" [") & set(known + constraint):
-            dependencies[name] = f"{known},{constraint}"  # two entries for one name: both hold
-        else:
-            dependencies[name] = known or constraint
-    return {
-        "name": item.name,
-        "version": item.version,
-        "manager": "conda",
-        "platform": platform,
-        "dependencies": dependencies,
-        "url": check_url(item.url, item.name),
-        "hash": {key: value for key, value in (("md5", item.md5), ("sha256", item.sha256)) if value},
-        "build": item.build,
-        "category": "main",
-        "optional": False,
-    }
-
-
-def _write_pypi(item: LockedPypi, platform: str) -> dict[str, Any]:
-    dependencies: dict[str, str] = {}
-    for text in item.requires_dist:
-        try:
-            requirement = Requirement(text)
-        except InvalidRequirement:
-            continue
-        if requirement.marker is None and requirement.url is None:
-            dependencies[str(canonicalize_name(requirement.name))] = str(requirement.specifier)
-    return {
-        "name": item.name,
-        "version": item.version,
-        "manager": "pip",
-        "platform": platform,
-        "dependencies": dependencies,
-        "url": check_url(item.url, item.name),
-        "hash": {"sha256": item.sha256} if item.sha256 else {},
-        "category": "main",
-        "optional": False,
-    }
+_MOST_PACKAGES = 50_000
+_EXTRA = "metadata.custom_metadata.carrel"
 
 
 def platforms(document: Any) -> list[str]:
@@ -147,12 +57,31 @@ def platforms(document: Any) -> list[str]:
 
 
 def read(data: bytes, platform: str | None = None) -> Lock:
-    """Return the part of a ``conda-lock.yml`` for *platform*; see :func:`parse`."""
-    return parse(load_yaml(data, _WHAT), platform)
+    """Return the part of a ``conda-lock.yml`` for *platform*; see :func:`parse`. Errors tell the line."""
+    data = as_utf8(data)
+    document = load_yaml(data, _WHAT)
+    with with_lines(data, "yaml"):
+        return parse(document, platform)
+
+
+def read_all(data: bytes) -> LockSet:
+    """Return a ``conda-lock.yml`` with all its platforms, in the order of the file.
+
+    Raises
+    ------
+    InvalidFile
+        With the line under ``line``.
+    """
+    data = as_utf8(data)
+    document = load_yaml(data, _WHAT)
+    with with_lines(data, "yaml"):
+        return LockSet(tuple(parse(document, platform) for platform in platforms(document)))
 
 
 def parse(document: Any, platform: str | None = None) -> Lock:
-    """Return the part of a parsed ``conda-lock.yml`` for *platform*.
+    """Return the part of a parsed ``conda-lock.yml`` for *platform*: the packages that are not optional.
+
+    What pip would take from a repository or a folder is told in ``problems``.
 
     Parameters
     ----------
@@ -175,40 +104,70 @@ def parse(document: Any, platform: str | None = None) -> Lock:
     if document.get("version", 1) != 1:
         raise InvalidFile("The version of the lock file is not 1, the only one there is.", field="version")
     metadata = document["metadata"]
-    extra = _read_extra(metadata)
-    packages = document.get("package")
-    if not isinstance(packages, list) or len(packages) > _MOST_PACKAGES:
-        raise InvalidFile(f"'package' must be a list of at most {_MOST_PACKAGES} packages.", field="package")
-    conda: dict[str, LockedConda] = {}
-    pypi: dict[str, LockedPypi] = {}
-    for position, entry in enumerate(packages):
-        what = f"package[{position}]"
-        item = expect_mapping(entry, what)
-        if item.get("platform") not in known:
-            raise InvalidFile(f"{what}.platform is not among metadata.platforms.", field=what)
-        manager = item.get("manager")
-        if manager not in {"conda", "pip"}:
-            raise InvalidFile(f"{what}.manager must be 'conda' or 'pip'.", field=what)
-        if item["platform"] != platform or item.get("optional") is True:
-            continue
-        name = check_name(item.get("name"), what)
-        if manager == "conda":
-            conda.setdefault(name, _read_conda(item, name, what, _sub(extra, "conda", name)))
-        else:
-            key = str(canonicalize_name(name))
-            pypi.setdefault(key, _read_pypi(item, name, what, _sub(extra, "pypi", key)))
-    python = conda.get("python")
+    extra = _read_extra(metadata, platform)
+    reader = _Packages(platform, known, extra)
+    reader.read(document["package"] or [] if "package" in document else None)
+    python = reader.conda.get("python")
+    told = expect_texts(extra.get("channels"), "metadata.custom_metadata.channels")
     return Lock(
         platform=platform,
         python_version=_text(extra, "python_version") or (python.version if python else ""),
-        requested=tuple(expect_texts(extra.get("requested"), "requested")),
-        channels=_channels(metadata),
-        conda=tuple(sorted(conda.values(), key=lambda item: item.name)),
-        pypi=tuple(pypi[key] for key in sorted(pypi)),
-        captured_at=_captured_at(metadata),
+        requested=tuple(expect_texts(extra.get("requested"), "metadata.custom_metadata.requested")),
+        channels=tuple(check_url(url, "metadata.custom_metadata.channels") for url in told) if "channels" in extra else _channels(metadata),
+        conda=tuple(sorted(reader.conda.values(), key=lambda item: item.name)),
+        pypi=tuple(reader.pypi[key] for key in sorted(reader.pypi)),
+        captured_at=_captured_at(extra.get("captured_at") or _created_at(metadata)),
         kind=LockKind.VENV if extra.get("kind") == "venv" else LockKind.CONDA,
-        problems=_problems(extra),
+        problems=(*_problems(extra), *reader.problems),
+        virtual_packages=tuple(expect_texts(extra.get("virtual_packages"), "metadata.custom_metadata.virtual_packages")),
+        exclude_newer=_exclude_newer(extra),
     )
+
+
+class _Packages:
+    """The packages for one platform."""
+
+    def __init__(self, platform: str, known: list[str], extra: Mapping[str, Any]) -> None:
+        self._platform = platform
+        self._known = frozenset(known)
+        self._extra = extra
+        self.conda: dict[str, LockedConda] = {}
+        self.pypi: dict[str, LockedPypi] = {}
+        self.problems: list[LockProblem] = []
+
+    def read(self, packages: Any) -> None:
+        """Add what *packages* lists.
+
+        Raises
+        ------
+        InvalidFile
+        """
+        if not isinstance(packages, list) or len(packages) > _MOST_PACKAGES:
+            raise InvalidFile(f"'package' must be a list of at most {_MOST_PACKAGES} packages.", field="package")
+        for position, entry in enumerate(packages):
+            what = f"package[{position}]"
+            item = expect_mapping(entry, what)
+            if item.get("platform") not in self._known:
+                raise InvalidFile(f"{what}.platform is not among metadata.platforms.", field=f"{what}.platform")
+            if item.get("manager") not in {"conda", "pip"}:
+                raise InvalidFile(f"{what}.manager must be 'conda' or 'pip'.", field=f"{what}.manager")
+            if item["platform"] == self._platform and item.get("optional") is not True:
+                self._add(item, what)
+
+    def _add(self, item: Mapping[str, Any], what: str) -> None:
+        name = check_name(item.get("name"), what)
+        if item["manager"] == "conda":
+            self.conda.setdefault(name, _read_conda(item, name, what, _sub(self._extra, "conda", name)))
+            return
+        key = str(canonicalize_name(name))
+        url = expect_text(item.get("url"), f"{what}.url", length=4096)
+        if url.startswith(("git+", "hg+", "svn+", "bzr+")):
+            self.problems.append(unlockable.from_repository(name))
+        elif "://" not in url or url.startswith("file:"):
+            archive = url.partition("#")[0].endswith((".whl", ".tar.gz", ".zip"))
+            self.problems.append(unlockable.from_file(name) if archive else unlockable.from_folder(name, editable=False))
+        else:
+            self.pypi.setdefault(key, _read_pypi(item, name, what, _sub(self._extra, "pypi", key)))
 
 
 def _channels(metadata: Mapping[str, Any]) -> tuple[str, ...]:
@@ -218,17 +177,31 @@ def _channels(metadata: Mapping[str, Any]) -> tuple[str, ...]:
     urls = []
     for position, channel in enumerate(channels):
         what = f"metadata.channels[{position}]"
-        urls.append(check_url(expect_text(expect_mapping(channel, what).get("url"), f"{what}.url"), what))
+        url = channel if isinstance(channel, str) else expect_mapping(channel, what).get("url")
+        urls.append(check_url(expect_text(url, f"{what}.url"), what))
     return tuple(urls)
 
 
-def _captured_at(metadata: Mapping[str, Any]) -> datetime:
+def _created_at(metadata: Mapping[str, Any]) -> Any:
     times = metadata.get("time_metadata")
-    text = times.get("created_at") if isinstance(times, dict) else None
+    return times.get("created_at") if isinstance(times, dict) else None
+
+
+def _captured_at(text: Any) -> datetime:
     try:
-        return datetime.strptime(text, _TIME).replace(tzinfo=UTC) if isinstance(text, str) else Lock("").captured_at
+        return datetime.strptime(text, TIME).replace(tzinfo=UTC) if isinstance(text, str) else Lock("").captured_at
     except ValueError as error:
-        raise InvalidFile("metadata.time_metadata.created_at is not a time like 2026-01-31T12:00:00Z.", field="created_at") from error
+        sentence = "metadata.time_metadata.created_at is not a time like 2026-01-31T12:00:00Z."
+        raise InvalidFile(sentence, field="metadata.time_metadata.created_at") from error
+
+
+def _exclude_newer(extra: Mapping[str, Any]) -> datetime | None:
+    text = _text(extra, "exclude_newer")
+    try:
+        moment = datetime.fromisoformat(text) if text else None
+    except ValueError as error:
+        raise InvalidFile("'exclude_newer' is not a time like 2026-01-31T12:00:00+00:00.", field=_EXTRA) from error
+    return moment.replace(tzinfo=UTC) if moment is not None and moment.tzinfo is None else moment
 
 
 def _read_conda(item: Mapping[str, Any], name: str, what: str, extra: Mapping[str, Any]) -> LockedConda:
@@ -237,7 +210,7 @@ def _read_conda(item: Mapping[str, Any], name: str, what: str, extra: Mapping[st
     try:
         _, _, build = split_conda_filename(filename)
     except ValueError as error:
-        raise InvalidFile(f"{what}.url does not end in the name of a conda package.", field=what) from error
+        raise InvalidFile(f"{what}.url does not end in the name of a conda package.", field=f"{what}.url") from error
     sha256, md5 = _hashes(item, what)
     told = item.get("build")
     depends = tuple(expect_texts(extra.get("depends"), f"{what}.depends")) or tuple(
@@ -270,13 +243,13 @@ def _read_pypi(item: Mapping[str, Any], name: str, what: str, extra: Mapping[str
         index=check_url(index, what) if index else "",
         requires_python=_text(extra, "requires_python"),
         requires_dist=tuple(expect_texts(extra.get("requires_dist"), f"{what}.requires_dist"))
-        or tuple(other + constraint for other, constraint in _dependencies(item, what).items()),
+        or tuple(_requirement(*entry) for entry in _dependencies(item, what).items()),
     )
 
 
 def _hashes(item: Mapping[str, Any], what: str) -> tuple[str, str]:
     hashes = expect_mapping(item.get("hash"), f"{what}.hash")
-    return check_hash(hashes.get("sha256"), 64, what), check_hash(hashes.get("md5"), 32, what)
+    return check_hash(hashes.get("sha256"), 64, f"{what}.hash.sha256"), check_hash(hashes.get("md5"), 32, f"{what}.hash.md5")
 
 
 def _dependencies(item: Mapping[str, Any], what: str) -> dict[str, str]:
@@ -287,13 +260,23 @@ def _dependencies(item: Mapping[str, Any], what: str) -> dict[str, str]:
     return {name: expect_text(str(value or ""), f"{what}.dependencies") for name, value in entries.items()}
 
 
-def _read_extra(metadata: Mapping[str, Any]) -> Mapping[str, Any]:
+def _requirement(name: str, constraint: str) -> str:
+    """Return the requirement that *constraint* makes; without it where it is no specifier (Poetry's ``*`` and ``||``)."""
+    try:
+        return str(Requirement(f"{name}{constraint}"))
+    except InvalidRequirement:
+        return name
+
+
+def _read_extra(metadata: Mapping[str, Any], platform: str) -> Mapping[str, Any]:
+    """Return what only this project writes: one mapping for one platform, or one for each under ``platforms``."""
     custom = metadata.get("custom_metadata")
     text = custom.get("carrel") if isinstance(custom, dict) else None
     if text is None:
         return {}
-    what = "metadata.custom_metadata.carrel"
-    return expect_mapping(load_json(expect_text(text, what, length=16_000_000).encode(), what), what)
+    extra = expect_mapping(load_json(expect_text(text, _EXTRA, length=64_000_000).encode(), _EXTRA), _EXTRA)
+    several = extra.get("platforms")
+    return extra if several is None else expect_mapping(expect_mapping(several, _EXTRA).get(platform, {}), _EXTRA)
 
 
 def _sub(extra: Mapping[str, Any], section: str, name: str) -> Mapping[str, Any]:
@@ -303,14 +286,14 @@ def _sub(extra: Mapping[str, Any], section: str, name: str) -> Mapping[str, Any]
 
 
 def _text(extra: Mapping[str, Any], key: str) -> str:
-    return expect_text(extra.get(key, ""), key)
+    return expect_text(extra.get(key, ""), f"{_EXTRA}.{key}")
 
 
 def _problems(extra: Mapping[str, Any]) -> tuple[LockProblem, ...]:
     problems = extra.get("problems", [])
     if not isinstance(problems, list):
-        raise InvalidFile("'problems' must be a list.", field="problems")
+        raise InvalidFile("'problems' must be a list.", field=_EXTRA)
     return tuple(
         LockProblem(_text(item, "code"), _text(item, "message"), _text(item, "name"), _text(item, "remedy"))
-        for item in (expect_mapping(problem, "problems") for problem in problems[:10_000])
+        for item in (expect_mapping(problem, _EXTRA) for problem in problems[:10_000])
     )
