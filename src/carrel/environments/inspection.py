@@ -167,6 +167,15 @@ def python_version(prefix: Path, kind: EnvironmentKind) -> str:
     return ""
 
 
+def base_of_venv(prefix: Path) -> Path | None:
+    """Return the environment whose packages the venv at *prefix* sees as well, None when it sees its own alone."""
+    settings = _pyvenv(prefix)
+    if settings.get("include-system-site-packages", "").lower() != "true" or not settings.get("home"):
+        return None
+    home = Path(settings["home"])
+    return home.parent if home.name in ("bin", "Scripts") else home
+
+
 def _pyvenv(prefix: Path) -> dict[str, str]:
     settings: dict[str, str] = {}
     with contextlib.suppress(OSError):
