@@ -32,6 +32,7 @@ FILENAME = "requirements.txt"
 _PYTHON = re.compile(r"#\s*python:\s*(\d+\.\d+(?:\.\d+)?\w*)\s*\Z")
 _PLATFORM = re.compile(r"#\s*platform:\s*(\S+)\s*\Z")
 _HASH = re.compile(r"\s--hash[= ](\w+):([0-9A-Fa-f]+)")
+_OPTIONS = re.compile(r"\s--?[A-Za-z].*\Z", re.DOTALL)
 _DEEPEST = 20
 
 
@@ -144,9 +145,8 @@ def hashes(lines: Iterable[str]) -> Mapping[str, frozenset[str]]:
     found: dict[str, frozenset[str]] = {}
     for line in lines:
         if digests := frozenset(digest.lower() for algorithm, digest in _HASH.findall(line) if algorithm == "sha256"):
-            text = _HASH.sub("", line).strip()
             try:
-                name = str(canonicalize_name(Requirement(text).name))
+                name = str(canonicalize_name(Requirement(_OPTIONS.sub("", line)).name))
             except InvalidRequirement:
                 continue
             found[name] = found.get(name, frozenset()) | digests
@@ -159,6 +159,11 @@ def is_lock(lines: Iterable[str]) -> bool:
     return bool(requirements) and all(_HASH.search(line) for line in requirements)
 
 
+def without_hashes(line: str) -> str:
+    """Return *line* (as in ``EnvironmentSpec.pip``) without its digests."""
+    return _HASH.sub("", line).strip()
+
+
 def describe(data: bytes) -> Description:
     """Return what a requirements file asks for.
 
@@ -167,22 +172,31 @@ def describe(data: bytes) -> Description:
     InvalidFile
     """
     lines, _ = parse(data)
+    named = any(line.kind is Kind.INDEX for line in lines)
     spec = read(data)
+    return describe_requirements(spec if named else replace(spec, indexes=spec.indexes[:-1]), "requirements")
+
+
+def describe_requirements(spec: EnvironmentSpec, format_: str) -> Description:
+    """Return the description of a file of *format_* that asks for Python packages alone."""
+    asked = [line for line in spec.pip if not line.startswith("-") or line.startswith("-e ")]
     packages: dict[str, ListedPackage] = {}
-    for line in lines:
-        if line.requirement is not None:
-            package = _listed(line.requirement)
-            packages.setdefault(package.name, package)
-    asked = [line.text for line in lines if line.kind in (Kind.REQUIREMENT, Kind.EDITABLE, Kind.PATH)]
+    for line in asked:
+        try:
+            package = _listed(Requirement(_OPTIONS.sub("", line)))
+        except (InvalidRequirement, RecursionError):
+            continue  # a folder or an address: only its content tells what package it is
+        packages.setdefault(package.name, package)
     return Description(
-        format="requirements",
-        locked=is_lock(asked),
+        format=format_,
+        locked=is_lock(spec.pip),
+        name=spec.name,
         platforms=spec.platforms,
-        channels=spec.indexes if any(line.kind is Kind.INDEX for line in lines) else spec.indexes[:-1],
-        requested=tuple(_HASH.sub("", text)[:500] for text in asked),
+        channels=spec.indexes,
+        requested=tuple(without_hashes(text)[:500] for text in asked),
         python_version=spec.requires_python,
         packages=tuple(packages.values()),
-        problems=tuple(("other_file", note) for note in spec.notes),
+        problems=tuple(("told_elsewhere", note) for note in spec.notes),
     )
 
 

@@ -7,6 +7,9 @@ from collections.abc import Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
 from carrel.core import clock
 from carrel.core.errors import InvalidFile
 from carrel.formats.environment.checks import check_url
@@ -79,4 +82,47 @@ def index_urls(options: Mapping[str, Any], what: str) -> tuple[str, ...]:
     first += [check_url(expect_text(url, f"{what}.extra-index-url"), f"{what}.extra-index-url") for url in extras]
     if (default := options.get("index-url")) is not None:
         last.append(check_url(expect_text(default, f"{what}.index-url"), f"{what}.index-url"))
+    if first and not last and options.get("no-index") is not True:
+        from pypi_simple import PYPI_SIMPLE_ENDPOINT  # takes longer than the rest of this module
+
+        last.append(PYPI_SIMPLE_ENDPOINT)
     return tuple(dict.fromkeys([*first, *last]))
+
+
+def requirement_from(requirement: Requirement, sources: Mapping[str, Any], what: str, notes: list[str]) -> str:
+    """Return the line for pip of *requirement*, which comes from where *sources* (the table ``tool.uv.sources``) says.
+
+    What cannot be said in such a line is added to *notes*.
+
+    Raises
+    ------
+    InvalidFile
+    """
+    by_name = {str(canonicalize_name(name)): (name, entry) for name, entry in sources.items()}
+    name, entry = by_name.get(str(canonicalize_name(requirement.name)), ("", None))
+    if entry is None:
+        return str(requirement)
+    place = f"{what}.{name}"
+    if isinstance(entry, list) or "workspace" in expect_mapping(entry, place):
+        notes.append(f"Where {requirement.name} comes from depends on the project or the platform, which is not taken in.")
+        return str(requirement)
+    if "index" in entry:
+        notes.append(f"{requirement.name} is looked for on all indexes, not on {str(entry['index'])[:80]} alone.")
+        return str(requirement)
+    extras = f"[{','.join(sorted(requirement.extras))}]" if requirement.extras else ""
+    marker = f" ; {requirement.marker}" if requirement.marker else ""
+    if "path" in entry:
+        path = expect_text(entry["path"], f"{place}.path")
+        return f"-e {path}{extras}" if entry.get("editable") is True else f"{path}{extras}{marker}"
+    return f"{requirement.name}{extras} @ {_address(entry, place)}{marker}"
+
+
+def _address(entry: Mapping[str, Any], place: str) -> str:
+    fragment = f"#subdirectory={expect_text(entry['subdirectory'], place)}" if "subdirectory" in entry else ""
+    if "git" in entry:
+        url = check_url(expect_text(entry["git"], f"{place}.git"), place)
+        revision = next((expect_text(entry[key], f"{place}.{key}") for key in ("rev", "tag", "branch") if key in entry), "")
+        return f"git+{url.removeprefix('git+')}{f'@{revision}' if revision else ''}{fragment}"
+    if "url" in entry:
+        return check_url(expect_text(entry["url"], f"{place}.url"), place) + fragment
+    raise InvalidFile(f"{place} says neither git nor url nor path nor index.", field=place)
