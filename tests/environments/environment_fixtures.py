@@ -7,6 +7,7 @@ import contextlib
 import hashlib
 import io
 import json
+import os
 import subprocess
 import threading
 import time
@@ -16,6 +17,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import filelock
+import pytest
+
+import carrel
 from carrel.core.progress import Progress
 from carrel.environments import Change, Plan, Sources, Spec, apply, plan
 from carrel.testing.artifacts import Artifact
@@ -60,6 +65,27 @@ def change(prefix: Path, sources: Sources, *add: Spec, remove: Sequence[str] = (
     return made
 
 
+def run_as(user: int, python: Path, arguments: Sequence[object], home: Path, **variables: object) -> subprocess.CompletedProcess[str]:
+    """Run *python*, of a prefix that others may read, with this project's code as another user whose home is *home*."""
+    packages = [Path(carrel.__file__).parents[1], Path(filelock.__file__).parents[1]]
+    if not all(folder.stat().st_mode & 0o005 == 0o005 for package in packages for folder in [package, *package.parents]):
+        pytest.skip("other users may not read this project's code here")
+    own = {"HOME": home, "CARREL_CACHE_DIR": home / "cache", "CARREL_DATA_DIR": home / "data", "UV_CACHE_DIR": home / "uv", **variables}
+    environment = {**os.environ, **{key: str(value) for key, value in own.items()}, "PYTHONPATH": os.pathsep.join(map(str, packages))}
+    return subprocess.run(
+        [python, *map(str, arguments)],
+        env={**environment, "PYTHONDONTWRITEBYTECODE": "1"},
+        user=user,
+        group=user,
+        extra_groups=[],
+        cwd=home,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+
+
 class CancelWhen:
     """A cancel signal that a progress report sets off."""
 
@@ -88,6 +114,7 @@ class PackageIndex(ThreadingHTTPServer):
         self.password = password
         self.delay = 0.0
         self.requests: list[str] = []
+        self.authorizations: list[str] = []
 
     @property
     def root(self) -> str:
@@ -110,6 +137,7 @@ class _IndexHandler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self.server.requests.append(self.path)
+        self.server.authorizations.append(self.headers.get("Authorization", ""))
         given = self.headers.get("Authorization", "").partition(" ")[2]
         if self.server.password and base64.b64decode(given).decode().partition(":")[2] != self.server.password:
             self._send(401, b"sign in", "text/plain")
@@ -121,6 +149,11 @@ class _IndexHandler(BaseHTTPRequestHandler):
             return
         if kind == "files" and name.removesuffix(".metadata") in self.server.artifacts:
             self._send(200, _metadata(self.server.artifacts[name.removesuffix(".metadata")]), "text/plain")
+            return
+        if kind == "simple" and not name:
+            projects = sorted({f.split("-")[0].replace("_", "-") for f in self.server.artifacts})
+            listing = {"meta": {"api-version": "1.1"}, "projects": [{"name": project} for project in projects]}
+            self._send(200, json.dumps(listing).encode(), "application/vnd.pypi.simple.v1+json")
             return
         files = [
             {

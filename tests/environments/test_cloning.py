@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import base64
-import csv
 import hashlib
 import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from environment_fixtures import CancelWhen, PackageIndex, change, contents, differences, freeze, python_says
+from environment_fixtures import CancelWhen, PackageIndex, change, contents, differences, freeze, python_says, run_as
 
 from carrel.core.errors import BadRequest, Cancelled, Conflict, Forbidden, NotFound, Unprocessable
 from carrel.core.progress import Progress
@@ -47,14 +47,13 @@ def compiled_channel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def original(
-    channel: Path, compiled_channel: Path, wheels: PackageIndex, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[tuple[Path, Path]]:
+def original(channel: Path, compiled_channel: Path, wheels: PackageIndex) -> Iterator[tuple[Path, Path]]:
     """A conda environment with a kernel, compiled packages, a package from an index, an editable one and files of its own.
 
-    Nobody may change it. The package cache that it was made with is beside it.
+    Nobody may change it, and every user may read it.
     """
-    folder = tmp_path_factory.mktemp("shared")
+    folder = Path(tempfile.mkdtemp(prefix="carrel-original-"))
+    folder.chmod(0o755)
     prefix, project = folder / "original", folder / "project"
     (prefix / "conda-meta").mkdir(parents=True)
     sources = Sources((channel.as_uri(), compiled_channel.as_uri()), (wheels.url,))
@@ -150,7 +149,6 @@ def test_records_of_carried_distributions_tell_the_truth(original: tuple[Path, P
     script = next(name for name in rows if name.endswith("bin/tool"))
     data = (site / script).resolve().read_bytes()
     assert rows[script][1:] == [f"sha256={base64.urlsafe_b64encode(hashlib.sha256(data).digest()).decode().rstrip('=')}", str(len(data))]
-    assert csv  # rows are read with it
 
 
 def test_packages_come_from_the_cache_by_another_name_where_it_has_them(original: tuple[Path, Path], tmp_path: Path) -> None:
@@ -161,21 +159,14 @@ def test_packages_come_from_the_cache_by_another_name_where_it_has_them(original
 
 
 @pytest.mark.skipif(not hasattr(os, "getuid") or os.getuid() != 0, reason="becomes another user")
-def test_somebody_elses_environment_can_be_copied(original: tuple[Path, Path], tmp_path: Path) -> None:
+def test_somebody_elses_environment_can_be_copied(original: tuple[Path, Path]) -> None:
     """The copy is made by a user who may read the original and nothing else."""
     source, folder = original
-    home = tmp_path / "home"
+    home = folder / "home"
     home.mkdir()
     os.chown(home, _NOBODY, _NOBODY)
-    for above in [*tmp_path.parents, tmp_path, *folder.parents, folder]:
-        if str(above).startswith("/tmp/"):
-            above.chmod(above.stat().st_mode | 0o055)
-    program = f"import os, sys; os.setgid({_NOBODY}); os.setuid({_NOBODY})\nfrom carrel.environments import clone\n"
-    program += "print(clone(sys.argv[1], sys.argv[2]).writable)"
-    environment = {**os.environ, "HOME": str(home), "CARREL_CACHE_DIR": str(home / "cache"), "UV_CACHE_DIR": str(home / "uv")}
-    done = subprocess.run(
-        [sys.executable, "-c", program, source, home / "mine"], env=environment, capture_output=True, text=True, check=False
-    )
+    program = "import sys\nfrom carrel.environments import clone\nprint(clone(sys.argv[1], sys.argv[2]).writable)"
+    done = run_as(_NOBODY, source / "bin" / "python", ["-c", program, source, home / "mine"], home)
     assert done.stdout.strip() == "True", done.stderr
     assert {path.lstat().st_uid for path in (home / "mine").rglob("*")} == {_NOBODY}
     assert listed(home / "mine") == listed(source)

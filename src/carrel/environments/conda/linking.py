@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -70,7 +72,17 @@ async def link(request: dict[str, Any], report: Report) -> dict[str, Any]:
             )
         except InstallerError as error:
             raise Failure("link", str(error)) from error
+    _open_records(prefix)
     return {"count": len(state)}
+
+
+def _open_records(prefix: Path) -> None:
+    """Let whoever may read the environment read its records: the library writes them for their owner alone."""
+    mask = os.umask(0o077)
+    os.umask(mask)
+    for record in (prefix / "conda-meta").glob("*.json"):
+        if stat.S_IMODE(record.stat().st_mode) == 0o600:
+            record.chmod(0o666 & ~mask)
 
 
 def _requested(requested: dict[str, list[str]]) -> Iterator[Any]:
