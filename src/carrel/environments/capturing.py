@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -11,14 +12,15 @@ from urllib.parse import urlsplit
 from carrel.core import clock
 from carrel.core.errors import CarrelError, Unavailable, Unsolvable
 from carrel.core.progress import CancelSignal, NeverCancelled, OnProgress, Progress, ignore_progress
-from carrel.environments import conda_meta, inspection
-from carrel.environments.conda_meta import CondaRecord
+from carrel.environments import conda_meta, inspection, remedy_notes, virtual_packages
+from carrel.environments.conda_origins import channels_in_use, conda_problems, locked_conda
 from carrel.environments.credentials import redact, strip_url
 from carrel.environments.distributions import Distribution
+from carrel.environments.locations import current_platform
 from carrel.environments.models import Environment, Sources
 from carrel.environments.naming import normalize
-from carrel.environments.pypi import pylock, uv
-from carrel.formats.environment.lock import Lock, LockedConda, LockedPypi, LockKind, LockProblem
+from carrel.environments.pypi import archives, pylock, uv
+from carrel.formats.environment.lock import Lock, LockedPypi, LockKind, LockProblem
 
 _UPLOAD = "Upload it to your namespace and install it from there."
 _BUILD = "Build a wheel of it, upload that to your namespace and install it from there."
@@ -33,9 +35,11 @@ def capture(
 ) -> Lock:
     """Return the exact lock of the environment at *prefix*.
 
-    conda packages are taken from conda's own records. Python packages are looked up, at exactly their versions, on the
-    indexes of *sources*, and the file with the very tags of the installed wheel is chosen. What cannot be found does not
-    stop the capture: it is told in ``problems``, with what to do about it.
+    conda packages are taken from conda's own records; what came from a folder of this machine is looked for, by its digest, in
+    the channels of *sources*. Python packages are looked up, at exactly their versions, on the indexes of *sources*, and the
+    file with the very tags of the installed wheel is chosen; what was installed from elsewhere counts as found when
+    :mod:`carrel.environments.remedies` uploaded it and it has not changed since. What cannot be found does not stop the capture:
+    it is told in ``problems``, with what to do about it.
 
     No address in the lock holds credentials, and no folder of this machine is named.
     """
@@ -44,6 +48,7 @@ def capture(
     on_event(Progress("capture", message="Reading what is installed"))
     records = conda_meta.read_records(environment.prefix) if environment.kind == "conda" else []
     found = inspection.python_distributions(environment.prefix)
+    conda = locked_conda(environment, records, sources, on_event, cancel)
     pypi, problems = _pypi(environment, found, sources, on_event, cancel)
     requested = conda_meta.requested_specs(environment.prefix) if environment.kind == "conda" else {}
     asked = [redact(specs[0]) for _, specs in sorted(requested.items()) if specs]
@@ -52,57 +57,14 @@ def capture(
         platform=environment.platform,
         python_version=environment.python_version,
         requested=tuple(asked),
-        channels=_channels(records, sources),
-        conda=tuple(_conda(record) for record in records),
-        pypi=tuple(sorted(pypi, key=lambda package: package.name)),
+        channels=channels_in_use(conda, sources),
+        conda=conda,
+        pypi=tuple(sorted(archives.complete(pypi, sources, cancel, metadata=False), key=lambda package: package.name)),
         captured_at=clock.now(),
         kind=LockKind.CONDA if environment.kind == "conda" else LockKind.VENV,
-        problems=(*_conda_problems(records), *problems),
+        problems=(*conda_problems(conda), *problems),
+        virtual_packages=virtual_packages.detect() if environment.platform == current_platform() else (),
     )
-
-
-def _conda(record: CondaRecord) -> LockedConda:
-    return LockedConda(
-        name=record.name,
-        version=record.version,
-        build=record.build,
-        url=record.url,
-        sha256=record.sha256,
-        md5=record.md5,
-        size=record.size,
-        subdir=record.subdir,
-        channel=record.channel,
-        depends=record.depends,
-    )
-
-
-def _conda_problems(records: Sequence[CondaRecord]) -> list[LockProblem]:
-    problems = []
-    for record in records:
-        if not record.url or not (record.sha256 or record.md5):
-            message = f"{record.name} {record.version} was installed without a note of where it came from. Install it again from a channel."
-            problems.append(LockProblem("unknown_origin", message, record.name))
-        elif record.url.startswith("file:"):
-            message = f"{record.name} {record.version} came from a folder of this machine. {_UPLOAD}"
-            problems.append(LockProblem("local_channel", message, record.name))
-    return problems
-
-
-def _channels(records: Sequence[CondaRecord], sources: Sources) -> tuple[str, ...]:
-    """Return the channels in use: in the order of *sources*, then by how much comes from them."""
-    counts: dict[str, int] = {}
-    for record in records:
-        if record.channel:
-            counts[record.channel] = counts.get(record.channel, 0) + 1
-    order = [strip_url(channel).rstrip("/") for channel in sources.channels]
-
-    def rank(channel: str) -> tuple[int, int, str]:
-        for position, source in enumerate(order):
-            if channel == source or channel.endswith(f"/{source}"):
-                return position, 0, channel
-        return len(order), -counts[channel], channel
-
-    return tuple(sorted(counts, key=rank))
 
 
 def _pypi(
@@ -111,10 +73,13 @@ def _pypi(
     locked: list[LockedPypi] = []
     problems: list[LockProblem] = []
     wanted: list[Distribution] = []
+    uploaded = remedy_notes.valid(environment.prefix, found)
     for distribution in found:
         direct = _from_direct_url(distribution)
         if direct is not None:
             locked.append(direct)
+        elif (package := _uploaded(environment, distribution, uploaded, sources, cancel)) is not None:
+            locked.append(package)
         elif problem := _local_problem(distribution):
             problems.append(problem)
         else:
@@ -131,6 +96,30 @@ def _pypi(
             locked.append(_locked(distribution, packages[distribution.key], archive, sources))
     on_event(Progress("capture", len(wanted), len(wanted), "packages"))
     return locked, problems
+
+
+def _uploaded(
+    environment: Environment,
+    distribution: Distribution,
+    notes: Mapping[str, remedy_notes.Note],
+    sources: Sources,
+    cancel: CancelSignal,
+) -> LockedPypi | None:
+    """Return the wheel that was made of *distribution* and uploaded, if an index of *sources* still has it."""
+    note = notes.get(distribution.key)
+    python = environment.python_executable
+    if note is None or python is None or not sources.indexes:
+        return None
+    try:
+        packages = uv.lock_pins(python, {distribution.key: note.version}, sources=sources, cancel=cancel)
+    except CarrelError as error:
+        if error.status == 499:
+            raise
+        return None
+    for archive in (one for package in packages for one in (*package.get("wheels", ()), package.get("sdist"))):
+        if archive and (archive.get("hashes") or {}).get("sha256") == note.sha256:
+            return replace(_locked(distribution, packages[0], archive, sources), version=note.version)
+    return None
 
 
 def _from_direct_url(distribution: Distribution) -> LockedPypi | None:
@@ -156,13 +145,13 @@ def _local_problem(distribution: Distribution) -> LockProblem | None:
     name, direct = distribution.name, distribution.direct_url
     if distribution.editable_location is not None:
         message = f"{name} {distribution.version} is installed in editable mode from a folder of this machine. {_BUILD}"
-        return LockProblem("editable", message, name)
+        return LockProblem("editable", message, name, "build_wheel")
     if "vcs_info" in direct:
         message = f"{name} {distribution.version} was installed from a repository. {_BUILD}"
-        return LockProblem("from_repository", message, name)
+        return LockProblem("from_repository", message, name, "build_wheel")
     if "dir_info" in direct:
         message = f"{name} {distribution.version} was installed from a folder of this machine. {_BUILD}"
-        return LockProblem("local_folder", message, name)
+        return LockProblem("local_folder", message, name, "build_wheel")
     return None
 
 
@@ -246,10 +235,11 @@ def _not_found(distribution: Distribution, failure: CarrelError | None, sources:
     name, version = distribution.name, distribution.version
     if distribution.direct_url:
         message = f"{name} {version} was installed from a file of this machine. {_UPLOAD}"
-        return LockProblem("local_wheel", message, name)
+        return LockProblem("local_wheel", message, name, "upload_wheel")
     if not sources.indexes:
-        return LockProblem("no_index", f"{name} {version} came from a package index, and none is set up here. Add the index.", name)
+        message = f"{name} {version} came from a package index, and none is set up here. Add the index."
+        return LockProblem("no_index", message, name, "add_index")
     if failure is not None and not isinstance(failure, Unsolvable | Unavailable):
-        return LockProblem("index_unreachable", f"{name} {version} could not be looked up: {failure.detail}", name)
+        return LockProblem("index_unreachable", f"{name} {version} could not be looked up: {failure.detail}", name, "add_index")
     message = f"{name} {version} is not on the indexes that are set up here. Add the index it came from, or upload it to your namespace."
-    return LockProblem("not_on_index", message, name)
+    return LockProblem("not_on_index", message, name, "upload_wheel")
