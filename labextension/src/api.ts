@@ -82,12 +82,12 @@ export class CarrelApi {
     return this._json(`environments/${id}/apply`, { method: 'POST', body: { plan } });
   }
 
-  async snapshots(id: string): Promise<wire.ISnapshot[]> {
-    return (await this._json<{ items: wire.ISnapshot[] }>(`environments/${id}/snapshots`)).items;
+  async revisions(id: string): Promise<wire.IRevision[]> {
+    return (await this._json<{ items: wire.IRevision[] }>(`environments/${id}/revisions`)).items;
   }
 
-  restore(id: string, snapshot: string): Promise<wire.IJob<wire.IApplied>> {
-    return this._json(`environments/${id}/snapshots/${encodeURIComponent(snapshot)}/restore`, { method: 'POST' });
+  restore(id: string, revision: number): Promise<wire.IJob<wire.IApplied>> {
+    return this._json(`environments/${id}/revisions/${revision}/restore`, { method: 'POST' });
   }
 
   async exportEnvironment(id: string, format: 'environment.yml' | 'lock'): Promise<string> {

@@ -4,6 +4,7 @@ import { CommandIDs } from './commandids';
 import { carrelIcon } from './icons';
 import { errorText } from './models/model';
 import type { CarrelPanel } from './panel';
+import type { IRevision } from './schemas';
 import type { ICarrel } from './tokens';
 
 /** Palette category of every command. */
@@ -11,6 +12,13 @@ export const CATEGORY = 'Carrel';
 
 /** Commands that take no arguments say so to the palette and to other callers. */
 export const NO_ARGS = { args: { type: 'object', properties: {} } } as const;
+
+/** One line about a revision: its number, when it was made, what it did and by whom. */
+export function revisionLabel(revision: IRevision, trans: ICarrel['trans']): string {
+  const when = new Date(revision.created_at).toLocaleString();
+  const what = `${revision.number} · ${when} · ${revision.summary}`;
+  return revision.user ? `${what} · ${trans.__('%1 with %2', revision.user, revision.program)}` : what;
+}
 
 /** Register what the panel can do. Returns the ids to offer in the palette. */
 export function addPanelCommands(app: JupyterFrontEnd, carrel: ICarrel, panel: CarrelPanel): string[] {
@@ -109,22 +117,23 @@ export function addPanelCommands(app: JupyterFrontEnd, carrel: ICarrel, panel: C
       if (!id) {
         return;
       }
-      const snapshots = await carrel.api.snapshots(id);
-      if (snapshots.length === 0) {
+      // the newest one is what there is now
+      const revisions = (await carrel.api.revisions(id)).slice(1);
+      if (revisions.length === 0) {
         Notification.info(trans.__('No earlier state of this environment is kept.'));
         return;
       }
-      const labels = snapshots.map(item => `${new Date(item.created_at).toLocaleString()} · ${item.summary}`);
+      const labels = revisions.map(item => revisionLabel(item, trans));
       const answer = await InputDialog.getItem({
         title: trans.__('Restore an earlier state'),
-        label: trans.__('Bring back the packages as they were before:'),
+        label: trans.__('Bring back the packages as they were after:'),
         items: labels,
         okLabel: trans.__('Restore')
       });
       const chosen = answer.value === null ? -1 : labels.indexOf(answer.value);
       if (answer.button.accept && chosen >= 0) {
         shell.activateById(panel.id);
-        await changes.restore(id, snapshots[chosen].id);
+        await changes.restore(id, revisions[chosen].number);
       }
     }
   });

@@ -159,7 +159,8 @@ export interface IPlan {
 
 export interface IApplied {
   environment: string;
-  snapshot: string | null;
+  /** Number of the revision this made. */
+  revision: number | null;
   changed_import_names: string[];
   added: IPlannedPackage[];
   changed: IPlannedPackage[];
@@ -245,10 +246,16 @@ export interface IImport {
   source?: string | null;
 }
 
-export interface ISnapshot {
-  id: string;
+/** One change of an environment, and the state after it. */
+export interface IRevision {
+  number: number;
   created_at: string;
+  kind: 'found' | 'change' | 'restore' | 'outside';
   summary: string;
+  request: string[];
+  user: string;
+  program: string;
+  package_count: number;
 }
 
 export type FindingDecision = 'redact' | 'remove_output' | 'not_secret';

@@ -124,7 +124,7 @@ def test_a_lock_and_what_is_built_of_it(carrel: Carrel, ada: str, venv: Path) ->
     assert quays(carrel.home / "again") == "4"
     removed = carrel.json("env", "remove", "harbour", "--prefix", venv, "--yes")
     assert ([step["name"] for step in removed["removed"]], quays(venv)) == (["harbour"], "")
-    assert carrel.json("env", "undo", "--prefix", venv, "--yes")["restored"] == removed["snapshot"]
+    assert carrel.json("env", "undo", "--prefix", venv, "--yes")["restored"] == removed["revision"] - 1
     assert quays(venv) == "4"
     assert carrel.json("env", "update", "harbour", "--prefix", venv, "--yes")["applied"] is False
     (carrel.home / "mine").mkdir()

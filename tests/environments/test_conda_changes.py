@@ -11,7 +11,7 @@ from environment_fixtures import change, contents, differences, python_says
 
 from carrel.core.errors import BadRequest, Conflict, DigestMismatch, Forbidden, NotFound, PreconditionFailed, Unavailable, Unsolvable
 from carrel.core.progress import Progress
-from carrel.environments import Change, Sources, Spec, apply, inspect, installed, plan, restore, snapshots
+from carrel.environments import Change, Sources, Spec, apply, history, inspect, installed, plan, restore
 from carrel.testing.conda_channel import ChannelServer, serve
 
 
@@ -82,14 +82,15 @@ def test_undo_brings_back_every_byte_without_a_network(conda_env: Path, server: 
     before = contents(conda_env)
     change(conda_env, sources, update=["alpha"])
     change(conda_env, sources, Spec("large"), remove=["beta"])
-    states = snapshots(conda_env)
-    assert [state.summary for state in states[:2]] == ["installed large, removed beta and 1 more", "changed alpha and 1 more"]
+    revisions = history(conda_env)
+    assert [revision.summary for revision in revisions[:2]] == ["installed large, removed beta and 1 more", "changed alpha and 1 more"]
     shutil.rmtree(Path(inspect(conda_env).prefix.anchor, *Path(_cache()).parts[1:]), ignore_errors=True)
     asked = len(server.requests)
-    undone = restore(conda_env, states[1].id)
+    undone = restore(conda_env, revisions[2].number)
     assert differences(before, contents(conda_env)) == []
     assert len(server.requests) == asked
-    assert restore(conda_env, undone.snapshot_id)
+    assert undone.revision == revisions[0].number + 1
+    assert restore(conda_env, revisions[0].number)
     assert versions(conda_env)["large"] == "1.0"
     assert "alpha" not in versions(conda_env)
 
@@ -109,9 +110,8 @@ def test_undo_fetches_what_was_changed_behind_our_back(conda_env: Path, sources:
     for file in json.loads(record.read_bytes())["files"]:
         (conda_env / file).unlink()
     record.unlink()
-    restore(conda_env, snapshots(conda_env)[0].id, sources=sources)
-    after = contents(conda_env)
-    assert [path for path in differences(before, after) if "conda-meta" not in path] == []
+    restore(conda_env, history(conda_env)[1].number, sources=sources)
+    assert differences(before, contents(conda_env)) == []
     assert versions(conda_env)["alpha"] == "1.0"
 
 
@@ -185,7 +185,7 @@ def test_an_environment_that_does_not_start_is_brought_back(conda_env: Path, sou
     assert caught.value.code == "verification_failed"
     assert "as it was before" in caught.value.detail
     assert differences(before, contents(conda_env)) == []
-    assert len(snapshots(conda_env)) == 1
+    assert [revision.summary for revision in history(conda_env)] == ["installed python and 1 more", "as it was found"]
 
 
 def test_credentials_open_the_channel_and_are_written_nowhere(conda_env: Path, channel: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 from environment_fixtures import CancelWhen, change, contents, differences, freeze, package_index, python_says
 
 from carrel.core.errors import BadRequest, Cancelled, DigestMismatch, Unsolvable
-from carrel.environments import Change, Sources, Spec, apply, installed, plan, restore, snapshots
+from carrel.environments import Change, Sources, Spec, apply, history, installed, plan, restore
 from carrel.testing.artifacts import build_wheel
 
 
@@ -36,10 +36,10 @@ def test_install_update_remove_undo(venv: Path, pypi: Sources) -> None:
     change(venv, pypi, remove=["alpha"])
     assert freeze(venv) == ["beta==2.0"]
     assert not (python := venv / "lib") or not list(python.rglob("site-packages/alpha*"))
-    states = snapshots(venv)
-    restore(venv, states[1].id)
+    revisions = history(venv)
+    restore(venv, revisions[2].number)
     assert differences(first, contents(venv)) == []
-    restore(venv, states[2].id)
+    restore(venv, revisions[3].number)
     assert differences(empty, contents(venv)) == []
 
 
@@ -144,7 +144,7 @@ def test_conda_replaces_pip_and_gives_back(conda_env: Path, sources: Sources, py
     assert "replaces_pip_package" in [notice.code for notice in made.warnings]
     apply(made)
     assert [(package.version, package.source) for package in installed(conda_env) if package.name == "beta"] == [("2.0", "conda")]
-    restore(conda_env, snapshots(conda_env)[0].id)
+    restore(conda_env, history(conda_env)[1].number)
     assert differences(before, contents(conda_env)) == []
 
 

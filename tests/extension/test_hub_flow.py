@@ -162,8 +162,13 @@ async def test_plan_apply_and_undo(signed_in, environment, venv, run_job, fetch_
 
     code, answer = await fetch_json("POST", "environments", environment, "apply", body={"plan": plan["result"]["id"]})
     assert (code, answer["code"]) == (404, "plan_not_found")
-    _, snapshots = await fetch_json("GET", "environments", environment, "snapshots")
-    undone = await run_job("environments", environment, "snapshots", snapshots["items"][0]["id"], "restore", body={})
+    _, revisions = await fetch_json("GET", "environments", environment, "revisions")
+    newest, found = revisions["items"]
+    assert (newest["number"], newest["kind"], newest["program"], found["kind"]) == (done["result"]["revision"], "change", "jupyter", "found")
+    assert newest["request"] == ["install tiny-stats (PyPI)"]
+    _, changed = await fetch_json("GET", "environments", environment, "revisions", str(found["number"]), "diff")
+    assert [line["name"] for line in changed["added"]] == ["tiny-stats"]
+    undone = await run_job("environments", environment, "revisions", str(found["number"]), "restore", body={})
     assert undone["state"] == "done", undone
     assert [p["name"] for p in undone["result"]["removed"]] == ["tiny-stats"]
     assert (await fetch_json("GET", "environments", environment, "packages"))[1]["items"] == []

@@ -1,4 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import { revisionLabel } from '../commands';
+import type { IRevision } from '../schemas';
 import type { ICarrel } from '../tokens';
 import {
   APPLIED,
@@ -140,5 +142,34 @@ describe('the restart line', () => {
     await all.changes.start(POLARS);
     await settle();
     expect(kernel.asked).toEqual([]);
+  });
+});
+
+describe('an earlier state', () => {
+  const REVISION: IRevision = {
+    number: 3,
+    created_at: '2026-11-22T10:00:00Z',
+    kind: 'change',
+    summary: 'installed numpy',
+    request: ['install numpy'],
+    user: 'ada',
+    program: 'jupyter',
+    package_count: 12
+  };
+
+  it('is named by its number, what was done, and by whom', async () => {
+    const { all } = await ready();
+    expect(revisionLabel(REVISION, all.trans)).toMatch(/^3 · .* · installed numpy · ada with jupyter$/);
+    expect(revisionLabel({ ...REVISION, user: '' }, all.trans)).toMatch(/installed numpy$/);
+  });
+
+  it('is brought back by its number', async () => {
+    const { server, all } = await ready();
+    server
+      .on('POST environments/env1/revisions/3/restore', () => job('restore'))
+      .on('GET jobs/restore-job/log', () => done(APPLIED));
+    await all.changes.restore('env1', 3);
+    expect(server.asked('POST environments/env1/revisions/3/restore').length).toBe(1);
+    expect(all.changes.state).toBe('done');
   });
 });

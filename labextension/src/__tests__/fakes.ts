@@ -189,7 +189,7 @@ export function plan(change: Partial<IPlan> = {}): IPlan {
 
 export const APPLIED = {
   environment: 'env1',
-  snapshot: 's1',
+  revision: 4,
   changed_import_names: ['polars'],
   added: [],
   changed: [],

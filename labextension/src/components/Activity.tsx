@@ -45,7 +45,7 @@ function JobRow({ job }: { job: ITrackedJob }): JSX.Element {
     setOpen(!open);
     void jobs.loadLog(job.id).catch(() => undefined);
   };
-  const snapshot = job.kind === 'apply' && job.state === 'done' ? (job.result as IApplied | null)?.snapshot : null;
+  const made = job.kind === 'apply' && job.state === 'done' ? (job.result as IApplied | null)?.revision : null;
   return (
     <li className="carrel-Job" data-testid="carrel-job" data-state={job.state} data-kind={job.kind}>
       <div className="carrel-Job-head">
@@ -56,13 +56,13 @@ function JobRow({ job }: { job: ITrackedJob }): JSX.Element {
             {job.finished_at && ` · ${formatAgo(job.finished_at)}`}
           </span>
         </span>
-        {snapshot && job.environment === environment.environment?.id && (
+        {typeof made === 'number' && job.environment === environment.environment?.id && (
           <Button
             look="quiet"
             testid="carrel-undo"
             disabled={changes.busy}
             aria-label={trans.__('Undo: %1', job.title)}
-            onClick={() => void changes.restore(job.environment!, snapshot)}
+            onClick={() => void changes.restore(job.environment!, made - 1)}
           >
             {trans.__('Undo')}
           </Button>

@@ -130,11 +130,11 @@ export class ChangesModel extends Model {
     this._set('idle');
   }
 
-  /** Bring back the packages of a snapshot. */
-  async restore(environment: string, snapshot: string): Promise<void> {
+  /** Bring back the packages of a revision. */
+  async restore(environment: string, revision: number): Promise<void> {
     this._change = {};
     await this._guard('applying', async () => {
-      const job = await this._api.restore(environment, snapshot);
+      const job = await this._api.restore(environment, revision);
       this._setJob(job.id);
       await this._finish(await this._jobs.follow(job));
     });

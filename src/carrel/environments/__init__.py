@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from carrel.environments.applying import apply, restore
+    from carrel.environments.applying import apply
     from carrel.environments.building import sweep
     from carrel.environments.capturing import capture
     from carrel.environments.cloning import clone
@@ -26,13 +26,14 @@ if TYPE_CHECKING:
         PlannedPackage,
         Policy,
         Problem,
-        Snapshot,
+        Revision,
         Sources,
         Spec,
     )
     from carrel.environments.planning import plan
     from carrel.environments.rebuilding import already_built, environment_folder, rebuild
-    from carrel.environments.states import snapshots
+    from carrel.environments.restoring import note_changes, restore
+    from carrel.environments.revisions import history
 
 __all__ = [
     "Applied",
@@ -44,7 +45,7 @@ __all__ = [
     "PlannedPackage",
     "Policy",
     "Problem",
-    "Snapshot",
+    "Revision",
     "Sources",
     "Spec",
     "already_built",
@@ -56,19 +57,20 @@ __all__ = [
     "environment_id",
     "environment_yml",
     "find_prefix",
+    "history",
     "inspect",
     "install_kernelspec",
     "installed",
+    "note_changes",
     "plan",
     "rebuild",
     "remove_kernelspec",
     "restore",
-    "snapshots",
     "sweep",
 ]
 
 _WHERE = {
-    "applying": ("apply", "restore"),
+    "applying": ("apply",),
     "building": ("sweep",),
     "capturing": ("capture",),
     "cloning": ("clone",),
@@ -85,13 +87,14 @@ _WHERE = {
         "PlannedPackage",
         "Policy",
         "Problem",
-        "Snapshot",
+        "Revision",
         "Sources",
         "Spec",
     ),
     "planning": ("plan",),
+    "restoring": ("note_changes", "restore"),
+    "revisions": ("history",),
     "rebuilding": ("already_built", "environment_folder", "rebuild"),
-    "states": ("snapshots",),
 }
 _MODULES = {name: module for module, names in _WHERE.items() for name in names}
 

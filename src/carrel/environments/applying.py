@@ -1,27 +1,41 @@
-"""Carrying out a plan, and going back."""
+"""Carrying out a plan: fetch and verify, keep, change, compile, check, commit."""
 
 from __future__ import annotations
 
+import errno
 import json
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from carrel.core.errors import Cancelled, CarrelError, InsufficientStorage, PreconditionFailed, Unavailable
 from carrel.core.progress import CancelSignal, NeverCancelled, OnProgress, Progress, ignore_progress
-from carrel.environments import conda_meta, distributions, files, inspection, states, transactions, verifying
+from carrel.environments import (
+    compiling,
+    conda_history,
+    conda_meta,
+    counting,
+    distributions,
+    files,
+    inspection,
+    reverting,
+    revisions,
+    transactions,
+    verifying,
+)
 from carrel.environments.conda import engine
 from carrel.environments.credentials import strip_url
 from carrel.environments.models import Applied, Plan, PypiStep, Sources
 from carrel.environments.naming import normalize
-from carrel.environments.pypi import pylock, uv
+from carrel.environments.pypi import uv
 
 
 def apply(
     plan: Plan,
     *,
+    compile_files: bool | None = None,
+    program: str = "",
     on_event: OnProgress = ignore_progress,
     cancel: CancelSignal | None = None,
 ) -> Applied:
@@ -31,6 +45,13 @@ def apply(
     interpreter is started (and ``ipykernel`` imported, if it was there). On any failure and on cancel, the environment is
     brought back before this returns.
 
+    Parameters
+    ----------
+    compile_files : bool, optional
+        Whether Python files are compiled ahead of their first import; by default in environments that held nothing before.
+    program : str
+        On whose behalf, for the history (``carrel env``, ``jupyter``); guessed by default.
+
     Raises
     ------
     carrel.core.errors.PreconditionFailed
@@ -39,6 +60,8 @@ def apply(
         Another process is changing it.
     carrel.core.errors.DigestMismatch
         An archive is not what it should be; its name is in the field ``filename``.
+    carrel.core.errors.InsufficientStorage
+        The disk is full.
     carrel.core.errors.Cancelled
     """
     cancel = cancel or NeverCancelled()
@@ -49,79 +72,60 @@ def apply(
                 "The environment has changed since this was worked out. Look at the new plan and apply that.", code="plan_outdated"
             )
         if plan.is_empty:
-            _note_requested(prefix, plan)
-            return Applied((), "")
+            return Applied((), _note_requested(prefix, plan, program))
         records, incoming = _fetch(plan, on_event, cancel)
-        modules = _modules_to_verify(prefix)
+        modules = modules_to_verify(prefix)
         names_before = _import_names(prefix, plan)
-        conda_touched = _touched_conda(prefix, plan)
-        pypi_touched = {*plan.pypi.install, *plan.pypi.remove}
         if cancel.is_set():
             raise Cancelled("The work was cancelled; nothing was changed.")
-        state = transactions.begin(prefix, summarize(plan), conda_touched, pypi_touched, incoming)
-        try:
+        with whole_or_not(prefix, on_event):
+            base = transactions.begin(prefix, _touched_conda(prefix, plan), {*plan.pypi.install, *plan.pypi.remove}, incoming)
+            before = revisions.state_of(prefix, base)
             _change(plan, records, on_event, cancel)
+            if compile_files or (compile_files is None and not before.names):
+                arrived = {line.name for line in (*plan.added, *plan.changed)}
+                compiling.compile_packages(prefix, arrived | set(plan.pypi.install), on_event=on_event, cancel=cancel)
             on_event(Progress("verify", message="Starting the interpreter"))
             verifying.verify(prefix, modules, cancel=cancel)
             if conda_meta.is_conda_prefix(prefix):
-                _write_history(prefix, state, plan)
-        except BaseException as error:
-            on_event(Progress("restore", message="Bringing the environment back"))
-            transactions.roll_back(prefix)
-            raise _restored(error) from error
-        transactions.commit(prefix)
-    return Applied(tuple(sorted(names_before)), state.id)
+                conda_history.append(prefix, before, plan)
+            revision = transactions.commit(
+                prefix,
+                "change",
+                summarize(plan),
+                request=revisions.request_of(plan.change),
+                command=plan.command,
+                policy=plan.policy,
+                program=program,
+                archives=counting.packages_of(plan.pypi.pylock),
+            )
+    return Applied(tuple(sorted(names_before)), revision.number)
 
 
-def restore(
-    prefix: str | Path,
-    snapshot_id: str,
-    *,
-    sources: Sources | None = None,
-    on_event: OnProgress = ignore_progress,
-    cancel: CancelSignal | None = None,
-) -> Applied:
-    """Go back to a snapshot. This is a change like any other: it has a snapshot of its own and can be undone.
+class whole_or_not:  # noqa: N801 - used like a function
+    """Bring the environment at *prefix* back, and say so in the error, when the block does not end well."""
 
-    Packages come from what was kept; those that changed behind our back are fetched again from where they came from
-    (*sources* tells indexes and headers).
+    def __init__(self, prefix: Path, on_event: OnProgress) -> None:
+        self._prefix, self._on_event = prefix, on_event
 
-    Raises
-    ------
-    carrel.core.errors.NotFound
-        There is no such snapshot.
-    """
-    cancel = cancel or NeverCancelled()
-    sources = sources or Sources()
-    path = inspection.absolute(prefix)
-    with transactions.exclusive(path):
-        target = states.load(path, snapshot_id)
-        before = states.current_state(path, "")
-        gone_conda = {name for name, entry in before.conda.items() if _differs(target.conda.get(name), entry)}
-        gone_pypi = {name for name, entry in before.pypi.items() if _differs(target.pypi.get(name), entry)}
-        lacking = transactions.missing(path, target)
-        records, incoming = _fetch_lacking(target, lacking, sources, on_event, cancel)
-        names = _names_of(path, gone_conda, gone_pypi)
-        modules = _modules_to_verify(path)
-        summary = f"went back to {target.created_at[:16].replace('T', ' ')}"
-        state = transactions.begin(path, summary, gone_conda, gone_pypi, [*incoming, *transactions.kept_files(path, target)])
+    def __enter__(self) -> None:
+        """Begin."""
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        """Bring back what was there, if need be."""
+        if error is None:
+            return
+        if isinstance(error, Exception):
+            self._on_event(Progress("restore", message="Bringing the environment back"))
         try:
-            on_event(Progress("link", message="Putting packages back"))
-            transactions.to_state(path, target)
-            if lacking.conda:
-                engine.link(path, records, requested=target.requested, headers={}, on_event=on_event, cancel=cancel)
-            if lacking.pypi:
-                _install_again(path, target, lacking.pypi, sources, on_event, cancel)
-            if cancel.is_set():
-                raise Cancelled("The work was cancelled.")
-            on_event(Progress("verify", message="Starting the interpreter"))
-            verifying.verify(path, [name for name in modules if "ipykernel" in {*target.conda, *target.pypi}], cancel=cancel)
-        except BaseException as error:
-            on_event(Progress("restore", message="Bringing the environment back"))
-            transactions.roll_back(path)
-            raise _restored(error) from error
-        transactions.commit(path)
-    return Applied(names, state.id)
+            transactions.recover(self._prefix)
+        except (OSError, CarrelError) as trouble:
+            raise CarrelError(
+                f"The change failed ({error}), and the environment could not be brought back now: {trouble}. What is needed for it is "
+                "kept: put that right, and the next call brings it back.",
+                code="not_restored",
+            ) from error
+        raise _restored(error) from error
 
 
 def summarize(plan: Plan) -> str:
@@ -136,7 +140,7 @@ def summarize(plan: Plan) -> str:
 
 
 def _fetch(plan: Plan, on_event: OnProgress, cancel: CancelSignal) -> tuple[list[dict[str, Any]], list[str]]:
-    """Fetch everything; return complete conda records and the files that they will bring."""
+    """Fetch everything; return complete conda records and the files that all packages will bring."""
     needed, free = plan.disk_bytes, shutil.disk_usage(plan.prefix).free
     if needed > free:
         raise InsufficientStorage(
@@ -144,23 +148,35 @@ def _fetch(plan: Plan, on_event: OnProgress, cancel: CancelSignal) -> tuple[list
         )
     records: list[dict[str, Any]] = []
     incoming: list[str] = []
-    if plan.conda.records:
-        fetched = engine.fetch(plan.conda.records, headers=plan.sources.headers, on_event=on_event, cancel=cancel)
-        records = [_without_credentials(record) for record in fetched]
-        incoming = transactions.new_files(engine.contents_of(records), records, _python_after(plan))
+    try:
+        if plan.conda.records:
+            fetched = engine.fetch(plan.conda.records, headers=plan.sources.headers, on_event=on_event, cancel=cancel)
+            records = [_without_credentials(record) for record in fetched]
+            incoming = transactions.new_files(engine.contents_of(records), records, _python_after(plan))
         if plan.pypi.install:
-            # conda's part must not begin before pip's archives are known to be good
-            _prefetch_pypi(plan, on_event, cancel)
+            incoming += unpack_wheels(plan.prefix, plan.pypi.pylock, plan.sources, on_event, cancel)
+    except OSError as error:
+        raise _in_words(error) from error
     return records, incoming
 
 
-def _prefetch_pypi(plan: Plan, on_event: OnProgress, cancel: CancelSignal) -> None:
-    scratch = inspection.state_folder(plan.prefix) / "prefetch"
-    python = inspection.python_executable(plan.prefix)
+def unpack_wheels(
+    prefix: Path, lock: str, sources: Sources, on_event: OnProgress, cancel: CancelSignal, *, offline: bool = False
+) -> list[str]:
+    """Fetch, verify and unpack the Python packages of *lock* aside, and return the files that they will bring.
+
+    Nothing of them can fail afterwards for what a server does, and the journal knows every file before it comes.
+    """
+    scratch = inspection.state_folder(prefix) / "prefetch"
+    python = inspection.python_executable(prefix)
     if python is None:
-        return
+        return []
+    counter = counting.Counting(on_event, counting.sizes_of(counting.packages_of(lock)))
+    files.remove_tree(scratch)
     try:
-        uv.install_lock(python, plan.pypi.pylock, sources=plan.sources, on_event=on_event, cancel=cancel, target=scratch)
+        uv.install_lock(python, lock, sources=sources, on_event=counter, cancel=cancel, target=scratch, offline=offline)
+        counter.finished("download")
+        return transactions.files_of_target(scratch, prefix)
     finally:
         files.remove_tree(scratch)
 
@@ -192,15 +208,22 @@ def _change(plan: Plan, records: Sequence[Mapping[str, Any]], on_event: OnProgre
     for name in plan.pypi.remove:
         if name in present:
             on_event(Progress("link", message=f"Removing {name}"))
-            transactions.remove_distribution(present[name], prefix)
+            reverting.remove_distribution(present[name], prefix)
     if plan.conda:
         engine.link(prefix, records, remove=plan.conda.remove, requested=plan.conda.requested, headers={}, on_event=on_event, cancel=cancel)
     if plan.pypi.install:
-        python = inspection.python_executable(prefix)
-        if python is None:
-            raise Unavailable("The environment has no Python any more.")
-        uv.install_lock(python, plan.pypi.pylock, sources=plan.sources, on_event=on_event, cancel=cancel)
+        install_wheels(prefix, plan.pypi.pylock, plan.sources, on_event, cancel)
         mark_requested(prefix, plan.pypi)
+
+
+def install_wheels(prefix: Path, lock: str, sources: Sources, on_event: OnProgress, cancel: CancelSignal) -> None:
+    """Install the Python packages of *lock*, which must have been fetched: no server is asked any more."""
+    python = inspection.python_executable(prefix)
+    if python is None:
+        raise Unavailable("The environment has no Python any more.")
+    counter = counting.Counting(on_event, dict.fromkeys(counting.packages_of(lock), 0))
+    uv.install_lock(python, lock, sources=sources, on_event=counter, cancel=cancel, offline=True)
+    counter.finished("link")
 
 
 def mark_requested(prefix: Path, step: PypiStep) -> None:
@@ -213,16 +236,26 @@ def mark_requested(prefix: Path, step: PypiStep) -> None:
             (distribution.path / "REQUESTED").unlink(missing_ok=True)
 
 
-def _note_requested(prefix: Path, plan: Plan) -> None:
-    """Note down that something which was there as a dependency is now wanted for itself."""
+def _note_requested(prefix: Path, plan: Plan, program: str) -> int | None:
+    """Note down that something which was there as a dependency is now wanted for itself; return the revision it makes."""
+    rewritten = {}
     for record in conda_meta.read_records(prefix) if plan.conda.requested else []:
         wanted = plan.conda.requested.get(record.name, ())
         if wanted and tuple(wanted) != record.requested:
-            data = json.loads(record.path.read_bytes())
-            files.write_json(record.path, {**data, "requested_specs": list(wanted)})
+            rewritten[record.name] = (record.path, {**json.loads(record.path.read_bytes()), "requested_specs": list(wanted)})
+    if not rewritten:
+        return None
+    with whole_or_not(prefix, ignore_progress):
+        transactions.begin(prefix, (), (), ())
+        for path, data in rewritten.values():
+            files.write_json(path, data)
+        summary = f"{', '.join(rewritten)} wanted for itself" if len(rewritten) == 1 else f"{', '.join(rewritten)} wanted for themselves"
+        request = revisions.request_of(plan.change)
+        return transactions.commit(prefix, "change", summary, request=request, policy=plan.policy, program=program).number
 
 
-def _modules_to_verify(prefix: Path) -> list[str]:
+def modules_to_verify(prefix: Path) -> list[str]:
+    """Return the modules that must still be importable afterwards."""
     return ["ipykernel"] if any((folder / "ipykernel").is_dir() for folder in distributions.site_packages(prefix)) else []
 
 
@@ -230,10 +263,11 @@ def _import_names(prefix: Path, plan: Plan) -> set[str]:
     """Return the modules of packages that change or go, as they are before."""
     conda = {line.name for line in (*plan.changed, *plan.removed) if line.source == "conda"}
     pypi = {normalize(line.name) for line in (*plan.changed, *plan.removed) if line.source == "pypi"}
-    return set(_names_of(prefix, conda, pypi))
+    return set(import_names(prefix, conda, pypi))
 
 
-def _names_of(prefix: Path, conda: Iterable[str], pypi: Iterable[str]) -> tuple[str, ...]:
+def import_names(prefix: Path, conda: Iterable[str], pypi: Iterable[str]) -> tuple[str, ...]:
+    """Return the modules of the named packages."""
     wanted_conda, wanted_pypi = set(conda), set(pypi)
     names: set[str] = set()
     if wanted_conda:
@@ -243,60 +277,22 @@ def _names_of(prefix: Path, conda: Iterable[str], pypi: Iterable[str]) -> tuple[
     return tuple(sorted(names))
 
 
-def _differs(wanted: Any, present: Any) -> bool:
-    return wanted is None or wanted.key != present.key
-
-
-def _fetch_lacking(
-    target: states.State, lacking: transactions.Missing, sources: Sources, on_event: OnProgress, cancel: CancelSignal
-) -> tuple[list[dict[str, Any]], list[str]]:
-    if not lacking.conda:
-        return [], []
-    wanted = [target.conda[name].record for name in lacking.conda]
-    fetched = engine.fetch(wanted, headers=sources.headers, on_event=on_event, cancel=cancel, locked=True)
-    python = target.conda["python"].record["version"] if "python" in target.conda else ""
-    return fetched, transactions.new_files(engine.contents_of(fetched), fetched, python)
-
-
-def _install_again(
-    prefix: Path, target: states.State, names: Sequence[str], sources: Sources, on_event: OnProgress, cancel: CancelSignal
-) -> None:
-    python = inspection.python_executable(prefix)
-    if python is None:
-        raise Unavailable("The environment has no Python any more.")
-    pins = {name: target.pypi[name].version for name in names}
-    packages = uv.lock_pins(python, pins, sources=sources, cancel=cancel)
-    uv.install_lock(python, pylock.dump(packages), sources=sources, on_event=on_event, cancel=cancel)
-    wanted = tuple(name for name in names if target.pypi[name].requested)
-    mark_requested(prefix, PypiStep(install=pins, requested=wanted))
-
-
 def _restored(error: BaseException) -> BaseException:
     if isinstance(error, Cancelled):
         return Cancelled("The work was cancelled; the environment is as it was before.")
+    if isinstance(error, OSError):
+        error = _in_words(error)
     if isinstance(error, CarrelError):
         detail = error.detail.replace(" Nothing was changed.", "").replace(" Nothing was left half-done; try again.", "")
-        return type(error)(f"{detail} The environment is as it was before.", code=error.code, **error.fields)
+        kind = InsufficientStorage if "no space left" in detail.lower() else type(error)
+        code = "insufficient_storage" if kind is InsufficientStorage else error.code
+        return kind(f"{detail} The environment is as it was before.", code=code, **error.fields)
     return error
 
 
-def _write_history(prefix: Path, before: states.State, plan: Plan) -> None:
-    """Add to ``conda-meta/history`` what conda would: its ``--from-history`` and ``--revisions`` read it."""
-    old = {_dist(entry.record) for entry in before.conda.values()}
-    new = {_dist(entry.record) for entry in states.current_state(prefix, "").conda.values()}
-    if old == new:
-        return
-    lines = [f"==> {datetime.now(UTC):%Y-%m-%d %H:%M:%S} <==", f"# cmd: {plan.command.splitlines()[0] if plan.command else 'carrel'}"]
-    lines += [f"-{dist}" for dist in sorted(old - new)] + [f"+{dist}" for dist in sorted(new - old)]
-    updated = [spec for line in plan.added + plan.changed if line.reason == "requested" for spec in plan.conda.requested.get(line.name, ())]
-    if updated:
-        lines.append(f"# update specs: {json.dumps(updated)}")
-    removed = [line.name for line in plan.removed if line.source == "conda" and line.reason == "requested"]
-    if removed:
-        lines.append(f"# remove specs: {json.dumps(removed)}")
-    with (prefix / "conda-meta" / "history").open("a", encoding="utf-8") as handle:
-        handle.write("\n".join(lines) + "\n")
-
-
-def _dist(record: Mapping[str, Any]) -> str:
-    return f"{record['channel']}/{record['subdir']}::{record['name']}-{record['version']}-{record['build']}"
+def _in_words(error: OSError) -> CarrelError:
+    """Return what the operating system says as an error for people."""
+    where = f" ({error.filename})" if error.filename else ""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return InsufficientStorage(f"The disk is full{where}. Make room, then try again.")
+    return Unavailable(f"A file could not be written: {error.strerror or error}{where}.", code="write_failed")

@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from carrel.environments import conda_meta, inspection
 from carrel.environments.credentials import strip_url
-from carrel.environments.models import PackageSource
+from carrel.environments.models import PackageSource, Revision
 from carrel.environments.naming import normalize
 
 if TYPE_CHECKING:
-    from carrel.environments.revisions import Revision
     from carrel.environments.states import State
     from carrel.formats.environment.lock import Lock
 
@@ -144,7 +143,7 @@ def of_revision(prefix: str | Path, revision: Revision | int) -> tuple[Package, 
 
 
 def to_json(difference: Difference) -> dict[str, list[dict[str, Any]]]:
-    """Return *difference* as plain values: lists of objects with ``name``, ``from_version``, ``to_version`` …"""
+    """Return *difference* as plain values: lists of objects with names and versions on both sides."""
     return {
         "added": [_line(None, package) for package in difference.added],
         "changed": [_line(pair.before, pair.after) for pair in difference.changed],

@@ -21,8 +21,19 @@ def write_atomically(path: Path, data: bytes) -> None:
             handle.flush()
             os.fsync(handle.fileno())
         temporary.replace(path)
+        sync_folder(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def sync_folder(path: Path) -> None:
+    """Make the names in the folder *path* outlast a power failure, where folders can be asked to."""
+    with contextlib.suppress(OSError):
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def write_json(path: Path, data: Any) -> None:
@@ -50,9 +61,7 @@ def remove_files(files: Iterable[Path], root: Path) -> None:
         folders.add(file.parent)
         if file.suffix == ".py":
             folders.add(file.parent / "__pycache__")
-            for compiled in (file.parent / "__pycache__").glob(f"{_escape(file.stem)}.*.pyc"):
-                with contextlib.suppress(OSError):
-                    compiled.unlink()
+            remove_compiled(file)
     for folder in sorted(folders, key=lambda folder: len(folder.parts), reverse=True):
         current = folder
         while current != root and root in current.parents:
@@ -63,6 +72,16 @@ def remove_files(files: Iterable[Path], root: Path) -> None:
             except OSError:
                 break
             current = current.parent
+
+
+def remove_compiled(file: Path) -> None:
+    """Remove the compiled forms of the Python file *file*.
+
+    They name the time and size of their source, which two versions of a file from one archive tool may share.
+    """
+    for compiled in (file.parent / "__pycache__").glob(f"{_escape(file.stem)}.*.pyc"):
+        with contextlib.suppress(OSError):
+            compiled.unlink()
 
 
 def _escape(name: str) -> str:

@@ -11,24 +11,16 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 from carrel.environments import conda_meta, distributions
 from carrel.environments.conda_meta import CondaRecord
 from carrel.environments.distributions import Distribution
-from carrel.environments.files import link_or_copy, remove_tree, write_json
+from carrel.environments.files import link_or_copy, remove_compiled, remove_tree, sync_folder, write_json
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9._+!-]")
-
-
-@dataclass(frozen=True, slots=True)
-class Kept:
-    """A kept package: its key and its files relative to the prefix."""
-
-    key: str
-    files: tuple[str, ...]
 
 
 class Store:
@@ -39,17 +31,19 @@ class Store:
         self._folder = state / "kept"
 
     def keep(self, key: str, files: Iterable[str], copied: Iterable[str]) -> None:
-        """Keep *files* and *copied* (relative to the prefix) under *key*, unless they are kept already."""
+        """Keep *files* and *copied* (relative to the prefix) under *key*, unless they are kept as they are now."""
         final = self._folder / key
-        if final.exists():
-            return
-        partial = self._folder / f".{key}.{os.getpid()}"
+        partial = self._folder / f".{key}"
         remove_tree(partial)
         names = []
         for relative in [*files, *copied]:
             source = self._prefix / relative
             if os.path.lexists(source) and not (source.is_dir() and not source.is_symlink()):
                 names.append(relative)
+        if self.has(key):
+            if self._is_current(key, names):
+                return
+            remove_tree(final.rename(self._folder / f".old-{key}"))
         to_copy = set(copied)
         for relative in names:
             target = partial / "files" / relative
@@ -58,8 +52,22 @@ class Store:
                 shutil.copy2(self._prefix / relative, target, follow_symlinks=False)
             else:
                 link_or_copy(self._prefix / relative, target)
-        write_json(partial / "manifest.json", {"files": names, "copied": sorted(to_copy)})
+        size = sum((partial / "files" / relative).lstat().st_size for relative in names)
+        write_json(partial / "manifest.json", {"files": names, "copied": sorted(to_copy), "bytes": size})
         partial.rename(final)
+        sync_folder(self._folder)
+
+    def _is_current(self, key: str, names: Sequence[str]) -> bool:
+        if list(self.files(key)) != names:
+            return False
+        for relative in names:
+            try:
+                kept, there = (self._folder / key / "files" / relative).lstat(), (self._prefix / relative).lstat()
+            except OSError:
+                return False
+            if not os.path.samestat(kept, there) and (kept.st_size, kept.st_mtime_ns) != (there.st_size, there.st_mtime_ns):
+                return False
+        return True
 
     def has(self, key: str) -> bool:
         """Whether *key* is kept."""
@@ -67,11 +75,11 @@ class Store:
 
     def files(self, key: str) -> tuple[str, ...]:
         """Return the files kept under *key*, relative to the prefix."""
-        return tuple(json.loads((self._folder / key / "manifest.json").read_bytes())["files"])
+        return tuple(self._manifest(key)["files"])
 
     def put_back(self, key: str) -> None:
-        """Put the files of *key* where they were. They stay kept."""
-        manifest = json.loads((self._folder / key / "manifest.json").read_bytes())
+        """Put the files of *key* where they were, without compiled forms of other versions. They stay kept."""
+        manifest = self._manifest(key)
         copied = set(manifest["copied"])
         for relative in manifest["files"]:
             source, target = self._folder / key / "files" / relative, self._prefix / relative
@@ -81,13 +89,28 @@ class Store:
                 shutil.copy2(source, target, follow_symlinks=False)
             elif not (os.path.lexists(target) and os.path.samestat(source.lstat(), target.lstat())):
                 link_or_copy(source, target)
+                if target.suffix == ".py":
+                    remove_compiled(target)
 
-    def retain(self, keys: set[str]) -> None:
-        """Drop everything but *keys*."""
-        if self._folder.is_dir():
-            for path in self._folder.iterdir():
-                if path.name not in keys:
-                    remove_tree(path)
+    def retain(self, keys: Sequence[str], limit: int) -> None:
+        """Drop everything but *keys*, of which the first ones that take *limit* bytes together stay."""
+        stay: set[str] = set()
+        total = 0
+        for key in keys:
+            if self.has(key):
+                total += int(self._manifest(key).get("bytes") or 0)
+                if total > limit:
+                    break
+                stay.add(key)
+        for path in self._folder.iterdir() if self._folder.is_dir() else ():
+            if path.name not in stay:
+                # renamed first: what is half removed must not be taken for kept
+                doomed = path if path.name.startswith(".") else path.rename(path.with_name(f".{path.name}"))
+                remove_tree(doomed)
+
+    def _manifest(self, key: str) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads((self._folder / key / "manifest.json").read_bytes())
+        return found
 
 
 def conda_key(record: CondaRecord) -> str:
@@ -100,9 +123,9 @@ def distribution_key(distribution: Distribution) -> str:
     return _UNSAFE.sub("_", f"pypi-{distribution.key}-{distribution.version}-{distributions.record_identity(distribution)}")
 
 
-def keep_conda(store: Store, prefix: Path, record: CondaRecord) -> None:
+def keep_conda(store: Store, record: CondaRecord) -> None:
     """Keep an installed conda package."""
-    store.keep(conda_key(record), conda_meta.files_of(record.path), [_relative(record.path, prefix)])
+    store.keep(conda_key(record), conda_meta.files_of(record.path), [])
 
 
 def keep_distribution(store: Store, prefix: Path, distribution: Distribution) -> None:

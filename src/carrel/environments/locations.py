@@ -10,7 +10,7 @@ from pathlib import Path
 import platformdirs
 
 STATE_FOLDER = ".carrel"
-"""Folder inside every changed environment: its lock, snapshots and the mark of work under way. It lies in the prefix so
+"""Folder inside every changed environment: its lock, revisions and the mark of work under way. It lies in the prefix so
 that all users of a shared environment exclude each other, undo works for whoever may write, and removing the environment
 removes it too."""
 

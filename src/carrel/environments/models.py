@@ -334,12 +334,12 @@ class Applied:
     ----------
     changed_import_names : tuple of str
         Modules that a running kernel may have loaded in another version; newly added ones are not listed.
-    snapshot_id : str
-        What :func:`~carrel.environments.restore` takes to undo it; empty when nothing was to be done.
+    revision : int or None
+        Number of the revision that this made; None when nothing was to be done. To undo it, go back to the one before.
     """
 
     changed_import_names: tuple[str, ...]
-    snapshot_id: str
+    revision: int | None
 
 
 RevisionKind = Literal["found", "change", "restore", "outside"]
@@ -383,23 +383,3 @@ class Revision:
     program: str = ""
     policy: Mapping[str, Any] = field(default_factory=dict)
     package_count: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Snapshot:
-    """A state that can be gone back to.
-
-    Attributes
-    ----------
-    id : str
-    created_at : str
-        RFC 3339, UTC.
-    summary : str
-        The change that was made right after it.
-    package_count : int
-    """
-
-    id: str
-    created_at: str
-    summary: str
-    package_count: int

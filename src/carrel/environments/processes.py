@@ -10,6 +10,8 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextvars import ContextVar
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
@@ -18,6 +20,26 @@ from carrel.core.progress import CancelSignal
 
 _POLL_SECONDS = 0.05
 _GRACE_SECONDS = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Tether:
+    """What ties child processes to the work they are part of; see :mod:`carrel.environments.tethers`.
+
+    Attributes
+    ----------
+    descriptors : tuple of int
+        Open files that children inherit.
+    variables : mapping of str to str
+        Environment variables that they are found by.
+    """
+
+    descriptors: tuple[int, ...] = ()
+    variables: Mapping[str, str] = field(default_factory=dict)
+
+
+tether: ContextVar[Tether | None] = ContextVar("tether", default=None)
+"""The tether of children that are started from here on."""
 
 
 class Finished:
@@ -54,13 +76,14 @@ def run(
     carrel.core.errors.Cancelled
         After the child, and every child of its own, is gone.
     """
-    options: dict[str, Any] = {"start_new_session": True} if os.name == "posix" else {}
+    tied = tether.get() or Tether()
+    options: dict[str, Any] = {"start_new_session": True, "pass_fds": tied.descriptors} if os.name == "posix" else {}
     process = subprocess.Popen(
         [str(argument) for argument in arguments],
         stdin=subprocess.PIPE if stdin is not None else subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        env=dict(environment) if environment is not None else None,
+        env={**(os.environ if environment is None else environment), **tied.variables},
         cwd=directory,
         text=True,
         encoding="utf-8",

@@ -1,81 +1,137 @@
-"""States of an environment that can be gone back to.
+"""The whole state of an environment at one moment: which packages there are, and their records to the byte.
 
-A snapshot says which packages there were, each with the key under which its files are kept if a later change takes them
-away (see :mod:`carrel.environments.keeping`) and with what is needed to fetch it again should they not be kept.
+A state holds, for each package, the key under which its files may be kept (:mod:`carrel.environments.keeping`), what is
+needed to fetch it again should they not be, and the digests of its records. The records themselves (``conda-meta/*.json``,
+what lies in a ``.dist-info``, conda's history) are texts beside it (:mod:`carrel.environments.revisions` keeps them).
 """
 
 from __future__ import annotations
 
-import json
-import secrets
-from collections.abc import Mapping
+import hashlib
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from carrel.core import clock
-from carrel.core.errors import NotFound
 from carrel.environments import conda_meta, inspection, keeping
 from carrel.environments.conda_meta import CondaRecord
 from carrel.environments.credentials import strip_url
 from carrel.environments.distributions import Distribution
-from carrel.environments.files import write_json
-from carrel.environments.models import Snapshot
 
-_RETAINED = 20
+HISTORY = "conda-meta/history"
 
 
 @dataclass(frozen=True, slots=True)
 class CondaEntry:
-    """One conda package of a state; ``record`` is enough to fetch it again."""
+    """One conda package; ``record`` is enough to fetch it again, ``text`` the digest of its record."""
 
+    name: str
+    version: str
+    build: str
+    channel: str
     key: str
     record: Mapping[str, Any]
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
 class PypiEntry:
-    """One Python distribution of a state; ``folder`` is its ``.dist-info``, relative to the prefix."""
+    """One Python distribution.
 
-    key: str
+    Attributes
+    ----------
+    files : mapping of str to str
+        Digests of the files in its metadata folder, by name; of the metadata itself, under an empty name, when that is one file.
+    archive : mapping
+        Its package in the lock that it was installed from (PEP 751); empty when somebody else installed it.
+    """
+
+    name: str
     version: str
-    folder: str
+    key: str
     requested: bool
-    direct_url: str = ""
+    origin: str = ""
+    digest: str = ""
+    files: Mapping[str, str] = field(default_factory=dict)
+    archive: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """All packages of an environment at one moment."""
+    """All packages of an environment at one moment.
 
-    id: str
-    created_at: str
-    summary: str
+    Attributes
+    ----------
+    conda : mapping of str to CondaEntry
+        By the name of their record's file.
+    pypi : mapping of str to PypiEntry
+        By their metadata folder, relative to the prefix.
+    history : str
+        Digest of conda's history; empty without one.
+    """
+
     conda: Mapping[str, CondaEntry] = field(default_factory=dict)
     pypi: Mapping[str, PypiEntry] = field(default_factory=dict)
-    requested: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    history: str = ""
 
     @property
     def keys(self) -> set[str]:
         """All keys under which packages may be kept."""
         return {entry.key for entry in self.conda.values()} | {entry.key for entry in self.pypi.values()}
 
+    @property
+    def digests(self) -> set[str]:
+        """Digests of all records."""
+        found = {entry.text for entry in self.conda.values()} | {digest for one in self.pypi.values() for digest in one.files.values()}
+        return found | {self.history} if self.history else found
 
-def current_state(prefix: Path, summary: str) -> State:
-    """Return the present state of *prefix* under a new id."""
-    now = clock.now()
-    is_conda = conda_meta.is_conda_prefix(prefix)
-    return State(
-        id=f"{now:%Y%m%dT%H%M%S}-{now.microsecond:06d}-{secrets.token_hex(2)}",
-        created_at=clock.to_rfc3339(now),
-        summary=summary,
-        conda={record.name: _conda_entry(record) for record in conda_meta.read_records(prefix)} if is_conda else {},
-        pypi={distribution.key: _pypi_entry(distribution, prefix) for distribution in inspection.python_distributions(prefix)},
-        requested=conda_meta.requested_specs(prefix) if is_conda else {},
-    )
+    @property
+    def names(self) -> set[str]:
+        """Names of all packages."""
+        return {entry.name for entry in self.conda.values()} | {entry.name for entry in self.pypi.values()}
+
+    def is_same(self, other: State) -> bool:
+        """Whether both hold the same packages with the same records, to the byte."""
+        return (
+            self.history == other.history
+            and {file: entry.text for file, entry in self.conda.items()} == {file: entry.text for file, entry in other.conda.items()}
+            and {folder: entry.files for folder, entry in self.pypi.items()} == {f: entry.files for f, entry in other.pypi.items()}
+        )
 
 
-def _conda_entry(record: CondaRecord) -> CondaEntry:
+def read(prefix: Path) -> tuple[State, dict[str, bytes]]:
+    """Return the present state of *prefix* and the texts of its records by digest."""
+    texts: dict[str, bytes] = {}
+
+    def note(data: bytes) -> str:
+        digest = hashlib.sha256(data).hexdigest()
+        texts[digest] = data
+        return digest
+
+    conda: dict[str, CondaEntry] = {}
+    history = ""
+    if conda_meta.is_conda_prefix(prefix):
+        conda = {record.path.name: _conda_entry(record, note(record.path.read_bytes())) for record in conda_meta.read_records(prefix)}
+        if (prefix / HISTORY).is_file():
+            history = note((prefix / HISTORY).read_bytes())
+    pypi = {
+        one.path.relative_to(prefix).as_posix(): _pypi_entry(
+            one, {name: note(path.read_bytes()) for name, path in metadata_files(one.path)}
+        )
+        for one in inspection.python_distributions(prefix)
+    }
+    return State(conda, pypi, history), texts
+
+
+def metadata_files(path: Path) -> Iterator[tuple[str, Path]]:
+    """Yield the files at the top of a metadata folder by name; the path itself, under an empty name, when it is a file."""
+    if path.is_file():
+        yield "", path
+    elif path.is_dir():
+        yield from sorted((file.name, file) for file in path.iterdir() if file.is_file())
+
+
+def _conda_entry(record: CondaRecord, text: str) -> CondaEntry:
     described = {
         "name": record.name,
         "version": record.version,
@@ -88,69 +144,31 @@ def _conda_entry(record: CondaRecord) -> CondaEntry:
         "channel": record.channel,
         "depends": list(record.depends),
     }
-    return CondaEntry(keeping.conda_key(record), described)
+    return CondaEntry(record.name, record.version, record.build, record.channel, keeping.conda_key(record), described, text)
 
 
-def _pypi_entry(distribution: Distribution, prefix: Path) -> PypiEntry:
+def _pypi_entry(distribution: Distribution, texts: Mapping[str, str]) -> PypiEntry:
+    hashes = (distribution.direct_url.get("archive_info") or {}).get("hashes") or {}
     return PypiEntry(
-        key=keeping.distribution_key(distribution),
+        name=distribution.key,
         version=distribution.version,
-        folder=distribution.path.relative_to(prefix).as_posix(),
+        key=keeping.distribution_key(distribution),
         requested=distribution.requested,
-        direct_url=strip_url(str(distribution.direct_url.get("url") or "")),
+        origin=strip_url(str(distribution.direct_url.get("url") or "")),
+        digest=str(hashes.get("sha256") or ""),
+        files=dict(texts),
     )
 
 
-def save(prefix: Path, state: State) -> None:
-    """Write *state* down, and drop the oldest ones with what only they need."""
-    folder = _folder(prefix)
-    write_json(folder / f"{state.id}.json", asdict(state))
-    old = sorted(folder.glob("*.json"))[:-_RETAINED]
-    if old:
-        for path in old:
-            path.unlink()
-        keys: set[str] = set()
-        for path in folder.glob("*.json"):
-            keys |= _load(path).keys
-        keeping.Store(prefix, inspection.state_folder(prefix)).retain(keys)
+def to_json(state: State) -> dict[str, Any]:
+    """Return *state* as plain values."""
+    return asdict(state)
 
 
-def discard(prefix: Path, snapshot_id: str) -> None:
-    """Forget a snapshot (of a change that did not come about)."""
-    (_folder(prefix) / f"{snapshot_id}.json").unlink(missing_ok=True)
-
-
-def load(prefix: Path, snapshot_id: str) -> State:
-    """Return a snapshot.
-
-    Raises
-    ------
-    NotFound
-    """
-    path = _folder(prefix) / f"{snapshot_id}.json"
-    if "/" in snapshot_id or "\\" in snapshot_id or snapshot_id.startswith(".") or not path.is_file():
-        message = f"This environment has no snapshot {snapshot_id[:60]!r}; only the last {_RETAINED} are kept."
-        raise NotFound(message, code="snapshot_not_found")
-    return _load(path)
-
-
-def _load(path: Path) -> State:
-    data = json.loads(path.read_bytes())
+def from_json(data: Mapping[str, Any]) -> State:
+    """Return the state that :func:`to_json` wrote."""
     return State(
-        id=data["id"],
-        created_at=data["created_at"],
-        summary=data["summary"],
-        conda={name: CondaEntry(entry["key"], entry["record"]) for name, entry in data["conda"].items()},
-        pypi={name: PypiEntry(**entry) for name, entry in data["pypi"].items()},
-        requested={name: tuple(specs) for name, specs in data["requested"].items()},
+        conda={file: CondaEntry(**entry) for file, entry in data["conda"].items()},
+        pypi={folder: PypiEntry(**entry) for folder, entry in data["pypi"].items()},
+        history=data["history"],
     )
-
-
-def snapshots(prefix: Path) -> list[Snapshot]:
-    """Return the snapshots of *prefix*, newest first."""
-    states = [_load(path) for path in sorted(_folder(inspection.absolute(prefix)).glob("*.json"), reverse=True)]
-    return [Snapshot(state.id, state.created_at, state.summary, len(state.conda) + len(state.pypi)) for state in states]
-
-
-def _folder(prefix: Path) -> Path:
-    return inspection.state_folder(prefix) / "snapshots"

@@ -1,8 +1,10 @@
 """Changing an environment so that it ends as planned or as it was.
 
-Before the first file changes, the packages that are about to change are kept and a journal is written. Whatever happens then
-— a failure, a cancel, the death of this process — :func:`roll_back` brings every file of every package back. A journal that
-is found without a living owner is rolled back by the next one who takes the lock.
+Before the first file changes, the present state is a revision, the packages that are about to change are kept, and a journal
+is written, in that order and each of them synced: a journal that is found has all that it needs. Whatever happens then — a
+failure, a cancel, the death of this process or of the machine — :func:`roll_back` brings every file of every package back.
+It can itself be broken off and begun again. The change is committed when the revision that the journal announces is there.
+A journal that is found without a living owner is dealt with by the next one who takes the lock.
 """
 
 from __future__ import annotations
@@ -10,30 +12,19 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from carrel.environments import conda_meta, distributions, inspection, keeping, locks, states
-from carrel.environments.conda_meta import CondaRecord
+from carrel.core.errors import CarrelError, InvalidFile
+from carrel.environments import conda_meta, distributions, inspection, keeping, locks, reverting, revisions, tethers
 from carrel.environments.distributions import Distribution
-from carrel.environments.files import link_or_copy, remove_files, remove_tree, write_json
-from carrel.environments.states import State
+from carrel.environments.files import link_or_copy, remove_files, remove_tree, sync_folder, write_json
+from carrel.environments.models import Policy, Revision, RevisionKind
 
 _FOREIGN = "foreign"
-
-
-@dataclass(frozen=True, slots=True)
-class Missing:
-    """What a state has and neither the environment nor the kept packages do."""
-
-    conda: tuple[str, ...]
-    pypi: tuple[str, ...]
-
-    def __bool__(self) -> bool:
-        """Whether anything is missing."""
-        return bool(self.conda or self.pypi)
+_RESERVE = "reserve"
+_RESERVED_BYTES = 1_000_000
 
 
 @contextlib.contextmanager
@@ -44,18 +35,20 @@ def exclusive(prefix: Path) -> Iterator[None]:
     ------
     carrel.core.errors.Locked
     """
-    state = inspection.state_folder(prefix)
-    with locks.locked(state / "lock", f"the environment {prefix.name}"):
+    state, what = inspection.state_folder(prefix), f"the environment {prefix.name}"
+    with locks.locked(state / "lock", what), tethers.tied(state / "work.lock", what):
         recover(prefix)
         yield
 
 
 def recover(prefix: Path) -> bool:
-    """Roll back what a dead process left half-done; return whether there was anything. The lock must be held."""
-    journal = _journal_path(prefix)
-    if not journal.exists():
+    """Put right what a dead process left half-done; return whether there was anything. The lock must be held."""
+    if not _journal_path(prefix).exists():
         return False
-    roll_back(prefix)
+    if _is_committed(prefix, _journal(prefix)):
+        _close(prefix)
+    else:
+        roll_back(prefix)
     return True
 
 
@@ -64,28 +57,30 @@ def is_interrupted(prefix: Path) -> bool:
     return _journal_path(prefix).exists() and not locks.is_held(inspection.state_folder(prefix) / "lock")
 
 
-def begin(prefix: Path, summary: str, touched_conda: Iterable[str], touched_pypi: Iterable[str], incoming: Iterable[str]) -> State:
-    """Keep the named packages and write the journal; return the state to go back to.
+def begin(prefix: Path, touched_conda: Iterable[str], touched_pypi: Iterable[str], incoming: Iterable[str]) -> int:
+    """Keep the named packages and write the journal; return the revision to go back to.
 
     Parameters
     ----------
+    touched_conda, touched_pypi : iterable of str
+        Names of installed packages whose files will change.
     incoming : iterable of str
         Files (relative to the prefix) that new packages will bring.
     """
-    state = states.current_state(prefix, summary)
-    store = _store(prefix)
-    records = {record.name: record for record in conda_meta.read_records(prefix)} if conda_meta.is_conda_prefix(prefix) else {}
-    found = {distribution.key: distribution for distribution in inspection.python_distributions(prefix)}
-    conda = [records[name] for name in sorted(set(touched_conda)) if name in records]
-    pypi = [found[name] for name in sorted(set(touched_pypi)) if name in found]
+    base = revisions.note_present(prefix)
+    store = reverting.store(prefix)
+    conda_names, pypi_names = set(touched_conda), set(touched_pypi)
+    records = conda_meta.read_records(prefix) if conda_meta.is_conda_prefix(prefix) else []
+    conda = [record for record in records if record.name in conda_names]
+    pypi = [distribution for distribution in inspection.python_distributions(prefix) if distribution.key in pypi_names]
     for record in conda:
-        keeping.keep_conda(store, prefix, record)
+        keeping.keep_conda(store, record)
     for distribution in pypi:
         keeping.keep_distribution(store, prefix, distribution)
-    kept = {file for record in conda for file in store.files(keeping.conda_key(record))}
-    kept |= {file for distribution in pypi for file in store.files(keeping.distribution_key(distribution))}
+    again = [*map(keeping.conda_key, conda), *map(keeping.distribution_key, pypi)]
+    kept = {file for key in again for file in store.files(key)}
     new, foreign = [], []
-    for relative in incoming:
+    for relative in dict.fromkeys(incoming):
         if not os.path.lexists(prefix / relative):
             new.append(relative)
         elif relative not in kept:
@@ -95,102 +90,58 @@ def begin(prefix: Path, summary: str, touched_conda: Iterable[str], touched_pypi
         # somebody else's file that a package is about to replace
         if not (prefix / relative).is_dir():
             link_or_copy(prefix / relative, _foreign(prefix) / relative)
-    states.save(prefix, state)
+    _reserve(prefix)
     journal = {
-        "snapshot": state.id,
+        "base": base,
+        "becomes": base + 1,
         "pid": os.getpid(),
-        "conda": [record.name for record in conda],
-        "pypi": [distribution.key for distribution in pypi],
+        "again": again,
         "incoming": new,
         "listing": _listing(prefix, pypi),
-        "history": _history_size(prefix),
     }
     write_json(_journal_path(prefix), journal)
-    return state
+    return base
 
 
-def commit(prefix: Path) -> None:
-    """End the work: from here on, going back is an undo."""
-    _journal_path(prefix).unlink(missing_ok=True)
-    remove_tree(_foreign(prefix))
+def commit(
+    prefix: Path,
+    kind: RevisionKind,
+    summary: str,
+    *,
+    request: Sequence[str] = (),
+    command: str = "",
+    policy: Policy | None = None,
+    program: str = "",
+    archives: Mapping[str, Mapping[str, Any]] | None = None,
+) -> Revision:
+    """End the work with a new revision (see :func:`carrel.environments.revisions.record`); going back is an undo from here on."""
+    revision = revisions.record(prefix, kind, summary, request=request, command=command, policy=policy, program=program, archives=archives)
+    _close(prefix)
+    with contextlib.suppress(OSError, CarrelError):  # the change is made; what is kept too long takes room and nothing else
+        revisions.prune(prefix)
+    return revision
 
 
 def roll_back(prefix: Path) -> None:
-    """Bring every package back to what it was when the journal was written."""
-    journal = json.loads(_journal_path(prefix).read_bytes())
-    state = states.load(prefix, journal["snapshot"])
+    """Bring every package back to what it was when the journal was written.
+
+    Raises
+    ------
+    carrel.core.errors.InvalidFile
+        What was written down before is damaged.
+    """
+    journal = _journal(prefix)
+    (inspection.state_folder(prefix) / _RESERVE).unlink(missing_ok=True)
+    state, texts = revisions.state_of(prefix, journal["base"]), revisions.texts_of(prefix, journal["base"])
     remove_files((prefix / relative for relative in journal["incoming"]), prefix)
     _sweep(prefix, journal["listing"])
-    to_state(prefix, state, again_conda=journal["conda"], again_pypi=journal["pypi"])
+    reverting.to_state(prefix, state, texts, again=frozenset(journal["again"]))
     _put_foreign_back(prefix)
-    if journal["history"] is not None:
-        with contextlib.suppress(OSError):
-            os.truncate(prefix / "conda-meta" / "history", journal["history"])
-    states.discard(prefix, state.id)
-    commit(prefix)
-
-
-def missing(prefix: Path, state: State) -> Missing:
-    """Return what :func:`to_state` could not bring back."""
-    store = _store(prefix)
-    conda, pypi = _present(prefix)
-    return Missing(
-        conda=tuple(name for name, entry in state.conda.items() if _key(conda.get(name)) != entry.key and not store.has(entry.key)),
-        pypi=tuple(
-            name
-            for name, entry in state.pypi.items()
-            if not any(keeping.distribution_key(one) == entry.key for one in pypi if one.key == name) and not store.has(entry.key)
-        ),
-    )
-
-
-def to_state(prefix: Path, state: State, *, again_conda: Iterable[str] = (), again_pypi: Iterable[str] = ()) -> None:
-    """Make the packages of *prefix* those of *state*, out of what is kept.
-
-    *again_conda* and *again_pypi* are put back even where their records look right, because their files may not be.
-    """
-    store = _store(prefix)
-    conda, pypi = _present(prefix)
-    returning: list[str] = []
-    for name, record in conda.items():
-        entry = state.conda.get(name)
-        if entry is None or entry.key != keeping.conda_key(record):
-            files = [prefix / file for file in conda_meta.files_of(record.path)]
-            remove_files([*files, record.path], prefix)
-    for distribution in pypi:
-        wanted = state.pypi.get(distribution.key)
-        if wanted is None or wanted.key != keeping.distribution_key(distribution):
-            remove_distribution(distribution, prefix)
-    conda, pypi = _present(prefix)
-    present = {keeping.conda_key(record) for record in conda.values()} | {keeping.distribution_key(one) for one in pypi}
-    for name, entry in state.conda.items():
-        if entry.key not in present or name in set(again_conda):
-            returning.append(entry.key)
-    for name, kept in state.pypi.items():
-        if kept.key not in present or name in set(again_pypi):
-            returning.append(kept.key)
-    for key in returning:
-        if store.has(key):
-            store.put_back(key)
-    _set_requested(prefix, state)
-
-
-def kept_files(prefix: Path, state: State) -> list[str]:
-    """Return the files that :func:`to_state` would put back (relative to the prefix)."""
-    store = _store(prefix)
-    conda, pypi = _present(prefix)
-    present = {keeping.conda_key(record) for record in conda.values()} | {keeping.distribution_key(one) for one in pypi}
-    return [file for key in sorted(state.keys - present) if store.has(key) for file in store.files(key)]
-
-
-def remove_distribution(distribution: Distribution, prefix: Path) -> None:
-    """Remove a Python distribution: its files and its metadata."""
-    remove_files(distributions.files_of(distribution), prefix)
-    remove_tree(distribution.path)
+    _close(prefix)
 
 
 def new_files(contents: Iterable[dict[str, Any]], records: Iterable[dict[str, Any]], python_version: str) -> list[str]:
-    """Return where the files of packages will be, relative to the prefix (``noarch: python`` ones move)."""
+    """Return where the files of conda packages will be, relative to the prefix (``noarch: python`` ones move)."""
     windows = os.name == "nt"
     library = "Lib" if windows else f"lib/python{'.'.join(python_version.split('.')[:2])}"
     scripts = "Scripts" if windows else "bin"
@@ -208,26 +159,39 @@ def new_files(contents: Iterable[dict[str, Any]], records: Iterable[dict[str, An
     return result
 
 
-def _present(prefix: Path) -> tuple[dict[str, CondaRecord], list[Distribution]]:
-    conda = {record.name: record for record in conda_meta.read_records(prefix)} if conda_meta.is_conda_prefix(prefix) else {}
-    return conda, inspection.python_distributions(prefix)
+def files_of_target(target: Path, prefix: Path) -> list[str]:
+    """Return where the files of wheels will be, relative to *prefix*, that were unpacked to the folder *target*."""
+    libraries = distributions.site_packages(prefix)[:1]
+    result = []
+    for folder, _, names in os.walk(target):
+        for name in names:
+            relative = Path(folder, name).relative_to(target)
+            # scripts and data are unpacked beside the modules, and a module may be called bin: both places are named
+            result.append(relative.as_posix())
+            result += [(library / relative).relative_to(prefix).as_posix() for library in libraries]
+    return result
 
 
-def _key(record: CondaRecord | None) -> str:
-    return keeping.conda_key(record) if record else ""
+def _is_committed(prefix: Path, journal: Mapping[str, Any]) -> bool:
+    return (revisions.newest(prefix) or 0) >= int(journal["becomes"])
 
 
-def _set_requested(prefix: Path, state: State) -> None:
-    """Write down again what people asked for: installers rewrite it in records that they do not otherwise touch."""
-    if not conda_meta.is_conda_prefix(prefix):
-        return
-    for record in conda_meta.read_records(prefix):
-        wanted = state.requested.get(record.name, ())
-        if tuple(record.requested) != tuple(wanted):
-            data = json.loads(record.path.read_bytes())
-            data.pop("requested_spec", None)
-            data["requested_specs"] = list(wanted)
-            write_json(record.path, data)
+def _close(prefix: Path) -> None:
+    path = _journal_path(prefix)
+    path.unlink(missing_ok=True)
+    sync_folder(path.parent)
+    (path.parent / _RESERVE).unlink(missing_ok=True)
+    remove_tree(_foreign(prefix))
+
+
+def _reserve(prefix: Path) -> None:
+    """Take the room that going back needs for its records, so that a full disk cannot keep it from them."""
+    path = inspection.state_folder(prefix) / _RESERVE
+    with path.open("wb") as handle:
+        if hasattr(os, "posix_fallocate"):
+            os.posix_fallocate(handle.fileno(), 0, _RESERVED_BYTES)
+        else:
+            handle.write(bytes(_RESERVED_BYTES))
 
 
 def _listing(prefix: Path, touched: list[Distribution]) -> dict[str, list[str]]:
@@ -265,15 +229,15 @@ def _put_foreign_back(prefix: Path) -> None:
             link_or_copy(source, prefix / source.relative_to(root))
 
 
-def _history_size(prefix: Path) -> int | None:
+def _journal(prefix: Path) -> dict[str, Any]:
+    path = _journal_path(prefix)
     try:
-        return (prefix / "conda-meta" / "history").stat().st_size
-    except OSError:
-        return None
-
-
-def _store(prefix: Path) -> keeping.Store:
-    return keeping.Store(prefix, inspection.state_folder(prefix))
+        found: dict[str, Any] = json.loads(path.read_bytes())
+    except ValueError as error:
+        raise InvalidFile(f"{path} is damaged: what was being changed in {prefix.name} cannot be put right from here.") from error
+    if "base" not in found:
+        raise InvalidFile(f"{path} was written by an older version of Carrel. Restore the environment with that.")
+    return found
 
 
 def _foreign(prefix: Path) -> Path:

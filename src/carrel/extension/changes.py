@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import threading
 import time
 from collections import OrderedDict
@@ -11,13 +12,14 @@ from typing import Any
 from carrel.core.errors import BadRequest, Forbidden, NotFound
 from carrel.core.names import canonical_package, validate_package
 from carrel.core.units import format_bytes
-from carrel.environments import Change, Environment, Installed, Plan, PlannedPackage, apply, plan, restore, snapshots
+from carrel.environments import Change, Environment, Installed, Plan, PlannedPackage, apply, differences, history, plan, restore
 from carrel.extension.environments import EnvironmentRegistry, is_server_environment
 from carrel.extension.jobs import JobContext
 from carrel.extension.sources import SourceBook, installed_versions
 
 PLAN_SECONDS = 1800.0
 _KEPT_PLANS = 50
+_PROGRAM = "jupyter"
 LARGE_BYTES = 200 * 1000 * 1000
 # What the running server itself needs: changing it under its feet breaks the session.
 SERVER_PACKAGES = frozenset({"jupyterlab", "jupyter-server", "jupyterlab-server", "carrel", "python"})
@@ -71,28 +73,34 @@ class Changes:
 
     def apply(self, found: Plan, environment: Environment, context: JobContext) -> dict[str, Any]:
         """Execute a plan."""
-        done = apply(found, on_event=context.progress, cancel=context.cancel)
+        done = apply(found, program=_PROGRAM, on_event=context.progress, cancel=context.cancel)
         with self._lock:
             self._plans.pop(found.id, None)
         return {
             "environment": environment.id,
-            "snapshot": done.snapshot_id or None,
+            "revision": done.revision,
             "changed_import_names": list(done.changed_import_names),
             **_steps_json(found),
         }
 
-    def snapshots(self, environment: Environment) -> list[dict[str, Any]]:
-        """Return the states that can be gone back to."""
-        return [{"id": s.id, "created_at": s.created_at, "summary": s.summary} for s in snapshots(environment.prefix)]
+    def revisions(self, environment: Environment) -> list[dict[str, Any]]:
+        """Return the revisions, newest first."""
+        return [dataclasses.asdict(revision) for revision in history(environment.prefix)]
 
-    def restore(self, environment: Environment, snapshot: str, context: JobContext) -> dict[str, Any]:
-        """Go back to a snapshot."""
+    def difference(self, environment: Environment, revision: int, other: int | None) -> dict[str, Any]:
+        """Return what is different in revision *other*, or now, from *revision*."""
+        before = differences.of_revision(environment.prefix, revision)
+        after = differences.of_prefix(environment.prefix) if other is None else differences.of_revision(environment.prefix, other)
+        return {"revision": revision, "other": other, **differences.to_json(differences.compare(before, after))}
+
+    def restore(self, environment: Environment, revision: int, context: JobContext) -> dict[str, Any]:
+        """Go back to a revision."""
         before = installed_versions(self._registry.packages(environment)[1])
-        done = restore(environment.prefix, snapshot, on_event=context.progress, cancel=context.cancel)
+        done = restore(environment.prefix, revision, program=_PROGRAM, on_event=context.progress, cancel=context.cancel)
         after = installed_versions(self._registry.packages(environment)[1])
         result: dict[str, Any] = {
             "environment": environment.id,
-            "snapshot": done.snapshot_id or None,
+            "revision": done.revision,
             "changed_import_names": list(done.changed_import_names),
         }
         return result | difference(before, after)

@@ -7,6 +7,7 @@ from typing import Any
 from carrel.extension.handlers import environments, hub, jobs, packages, publish, reproduce
 
 _ID = r"(?P<environment_id>[0-9a-f]{16})"
+_REVISION = r"(?P<revision>[0-9]{1,9})"
 _JOB = r"(?P<job_id>[0-9a-f]{1,32})"
 
 ROUTES: list[tuple[str, Any]] = [
@@ -21,8 +22,9 @@ ROUTES: list[tuple[str, Any]] = [
     (rf"/carrel/environments/{_ID}/packages", environments.InstalledHandler),
     (rf"/carrel/environments/{_ID}/plan", environments.PlanHandler),
     (rf"/carrel/environments/{_ID}/apply", environments.ApplyHandler),
-    (rf"/carrel/environments/{_ID}/snapshots", environments.SnapshotsHandler),
-    (rf"/carrel/environments/{_ID}/snapshots/(?P<snapshot>[A-Za-z0-9._:-]{{1,100}})/restore", environments.RestoreHandler),
+    (rf"/carrel/environments/{_ID}/revisions", environments.RevisionsHandler),
+    (rf"/carrel/environments/{_ID}/revisions/{_REVISION}/restore", environments.RestoreHandler),
+    (rf"/carrel/environments/{_ID}/revisions/{_REVISION}/diff", environments.RevisionDifferenceHandler),
     (rf"/carrel/environments/{_ID}/export", environments.ExportHandler),
     (r"/carrel/search", packages.SearchHandler),
     (r"/carrel/packages/(?P<source>[^/]+)/(?P<name>[^/]+)", packages.PackageHandler),

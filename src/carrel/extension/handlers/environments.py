@@ -153,39 +153,60 @@ class ApplyHandler(CarrelHandler):
         self.reply(job.to_json(), 202)
 
 
-class SnapshotsHandler(CarrelHandler):
-    """``environments/{id}/snapshots``."""
+class RevisionsHandler(CarrelHandler):
+    """``environments/{id}/revisions``."""
 
     auth_resource = "carrel:packages"
 
     @web.authenticated
     @authorized
     async def get(self, environment_id: str) -> None:
-        """Return the states that can be gone back to."""
+        """Return the revisions, newest first: states that can be gone back to."""
         services = self.services
 
         def read() -> list[dict[str, Any]]:
-            return services.changes.snapshots(services.registry.get(environment_id))
+            return services.changes.revisions(services.registry.get(environment_id))
 
         self.reply({"items": await self.run(read)})
 
 
-class RestoreHandler(CarrelHandler):
-    """``environments/{id}/snapshots/{snapshot}/restore``."""
+class RevisionDifferenceHandler(CarrelHandler):
+    """``environments/{id}/revisions/{revision}/diff``."""
 
     auth_resource = "carrel:packages"
 
     @web.authenticated
     @authorized
-    async def post(self, environment_id: str, snapshot: str) -> None:
-        """Start a job that goes back to a snapshot."""
+    async def get(self, environment_id: str, revision: str) -> None:
+        """Return how the environment differs from a revision: now, or in the revision named by ``other``."""
+        services = self.services
+        other = self.get_query_argument("other", "")
+        if other and not (other.isdecimal() and len(other) <= 9):
+            raise BadRequest("'other' is the number of a revision.", field="other")
+
+        def compare() -> dict[str, Any]:
+            environment = services.registry.get(environment_id)
+            return services.changes.difference(environment, int(revision), int(other) if other else None)
+
+        self.reply(await self.run(compare))
+
+
+class RestoreHandler(CarrelHandler):
+    """``environments/{id}/revisions/{revision}/restore``."""
+
+    auth_resource = "carrel:packages"
+
+    @web.authenticated
+    @authorized
+    async def post(self, environment_id: str, revision: str) -> None:
+        """Start a job that goes back to a revision."""
         self.services.policy.require_install()
         services = self.services
         environment = await self.run(_writable, services.registry.get, environment_id)
         job = services.jobs.submit(
             "restore",
-            "Undo",
-            lambda context: services.changes.restore(environment, snapshot, context),
+            f"Restore revision {revision}",
+            lambda context: services.changes.restore(environment, int(revision), context),
             environment=environment_id,
             key=str(environment.prefix),
         )

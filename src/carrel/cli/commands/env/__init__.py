@@ -13,7 +13,9 @@ COMMANDS: dict[str, Lazy] = {
     "install": Lazy(f"{_HERE}.install", "Install packages."),
     "remove": Lazy(f"{_HERE}.remove", "Remove packages."),
     "update": Lazy(f"{_HERE}.update", "Update packages."),
-    "undo": Lazy(f"{_HERE}.undo", "Go back to the state before a change."),
+    "history": Lazy(f"{_HERE}.history", "List the changes of an environment."),
+    "undo": Lazy(f"{_HERE}.undo", "Go back to an earlier state."),
+    "diff": Lazy(f"{_HERE}.diff", "Compare environments, revisions and locks."),
     "capture": Lazy(f"{_HERE}.capture", "Write the exact lock of an environment."),
     "rebuild": Lazy(f"{_HERE}.rebuild", "Build the environment of a lock."),
 }

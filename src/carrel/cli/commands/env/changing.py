@@ -27,7 +27,7 @@ ANSWER = {
     "disk_bytes": "Estimate of what the environment grows by.",
     "warnings": "Objects with `code` and `message`.",
     "equivalent": "A command of other tools that asks for the same.",
-    "snapshot": "What `carrel env undo` takes to go back, or null.",
+    "revision": "Number of the revision that this made, or null; `carrel env undo` goes back to the one before.",
     "changed_import_names": "Modules that a running kernel may have loaded in another version.",
 }
 
@@ -63,7 +63,7 @@ def carry_out(
     nothing = "Nothing is to be done: the environment is as wished."
     if dry_run:
         invocation.answer(
-            {**document, "applied": False, "snapshot": None, "changed_import_names": []}, [nothing] if made.is_empty else plan_lines(made)
+            {**document, "applied": False, "revision": None, "changed_import_names": []}, [nothing] if made.is_empty else plan_lines(made)
         )
         return
     if not made.is_empty and not yes:
@@ -74,7 +74,7 @@ def carry_out(
         done = apply(made, on_event=show, cancel=cancel)
     document |= {
         "applied": not made.is_empty,
-        "snapshot": done.snapshot_id or None,
+        "revision": done.revision,
         "changed_import_names": list(done.changed_import_names),
     }
     told = [nothing]

@@ -2,74 +2,85 @@
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 from typing import Any
 
 import click
 
+from carrel.cli.commands.env.history import by_whom, difference_lines
 from carrel.cli.invocation import Invocation, subcommand
-from carrel.cli.output import cancellable, columns, count, progress
+from carrel.cli.output import cancellable, progress
 from carrel.cli.places import active_prefix, configured, hub_headers, prefix_option, source_options
 from carrel.core.errors import NotFound
-from carrel.environments import Sources, inspect, restore, snapshots
+from carrel.environments import Sources, differences, history, inspect, note_changes, restore
 
 _ANSWER = {
     "prefix": "Folder of the environment.",
-    "snapshots": "States that can be gone back to, newest first: objects with `id`, `created_at`, `summary` (the change made right after "
-    "it) and `package_count`.",
-    "restored": "The state that was gone back to, or null.",
-    "snapshot": "The state before this undo, which undoes it, or null.",
+    "restored": "Number of the revision that was gone back to, or null with --dry-run.",
+    "revision": "Number of the revision that this made, or null.",
+    "added": "Objects with `name`, `from_version`, `to_version`, `from_build`, `to_build`, `from_source`, `to_source` and `channel`.",
+    "changed": "The same.",
+    "removed": "The same.",
     "changed_import_names": "Modules that a running kernel may have loaded in another version.",
 }
 
 
-@subcommand(_ANSWER)
-@click.argument("snapshot", required=False)
+@subcommand(_ANSWER, examples=["carrel env undo", "carrel env undo 3 --prefix ./analysis --yes"])
+@click.argument("revision", required=False, type=click.IntRange(min=0))
 @prefix_option
-@click.option("--list", "only_list", is_flag=True, help="List the states that can be gone back to.")
+@click.option("--dry-run", is_flag=True, help="Show what would be done and end.")
 @click.option("-y", "--yes", is_flag=True, help="Do it without asking.")
 @source_options
 def command(
     invocation: Invocation,
-    snapshot: str | None,
+    revision: int | None,
     prefix: Path | None,
-    only_list: bool,
+    dry_run: bool,
     yes: bool,
     channels: tuple[str, ...],
     indexes: tuple[str, ...],
 ) -> None:
-    """Go back to the state before a change.
+    """Go back to an earlier state of an environment.
 
-    Without SNAPSHOT the last change is undone. An undo is a change like any other and can be undone.
+    Without REVISION the last change is undone, also when another program made it; with it, the environment becomes what it was
+    after that revision (`carrel env history` lists them). Neither needs a network as long as the packages are in a cache. An
+    undo is a change like any other and can be undone.
     """
     environment = inspect(prefix or active_prefix())
-    known = snapshots(environment.prefix)
+    note_changes(environment.prefix)
+    known = {entry.number: entry for entry in history(environment.prefix)}
+    if not known or (revision is None and len(known) < 2):
+        raise NotFound(f"There is no change of {environment.prefix} to undo.", code="revision_not_found")
+    newest = max(known)
+    number = newest - 1 if revision is None else revision
+    if number not in known:
+        raise NotFound(f"There is no revision {number} of {environment.prefix}: it has 0 to {newest}.", code="revision_not_found")
+    difference = differences.compare(
+        differences.of_revision(environment.prefix, newest), differences.of_revision(environment.prefix, number)
+    )
     document: dict[str, Any] = {
         "prefix": str(environment.prefix),
-        "snapshots": [dataclasses.asdict(entry) for entry in known],
         "restored": None,
-        "snapshot": None,
+        "revision": None,
+        **differences.to_json(difference),
         "changed_import_names": [],
     }
-    if only_list:
-        rows = [
-            [entry.id, entry.created_at[:16].replace("T", " "), count(entry.package_count, "package"), f"before: {entry.summary}"]
-            for entry in known
-        ]
-        if not known:
-            invocation.note("No change was made here.")
-        invocation.answer(document, columns(rows))
+    lines = [str(environment.prefix), *(f"  {line}" for line in difference_lines(differences.to_json(difference)))]
+    if dry_run:
+        invocation.answer(document, lines)
         return
-    chosen = next((entry for entry in known if snapshot is None or entry.id == snapshot), None)
-    if chosen is None:
-        told = f"There is no state {snapshot!r} of {environment.prefix}" if snapshot else f"No change was made in {environment.prefix}"
-        raise NotFound(f"{told}. 'carrel env undo --list' shows what can be gone back to.", code="snapshot_not_found")
     if not yes:
-        invocation.confirm(f"Undo in {environment.prefix}: {chosen.summary}?")
+        for line in lines:
+            click.echo(line, err=True)
+        undone = known[newest] if revision is None else None
+        what = f"Undo revision {newest} of {by_whom(undone)}: {undone.summary}?" if undone else f"Go back to revision {number}?"
+        invocation.confirm(what)
     chosen_channels, chosen_indexes = configured(channels, indexes)
     sources = Sources(chosen_channels, chosen_indexes, hub_headers(invocation))
     with cancellable() as cancel, progress(invocation) as show:
-        done = restore(environment.prefix, chosen.id, sources=sources, on_event=show, cancel=cancel)
-    document |= {"restored": chosen.id, "snapshot": done.snapshot_id or None, "changed_import_names": list(done.changed_import_names)}
-    invocation.answer(document, f"{environment.prefix} is as it was before: {chosen.summary}")
+        done = restore(environment.prefix, number, sources=sources, on_event=show, cancel=cancel)
+    document |= {"restored": number, "revision": done.revision, "changed_import_names": list(done.changed_import_names)}
+    told = [f"{environment.prefix} is as it was after revision {number}: {known[number].summary}"]
+    if done.changed_import_names:
+        told.append(f"Restart kernels that have loaded {', '.join(done.changed_import_names[:6])}.")
+    invocation.answer(document, told)

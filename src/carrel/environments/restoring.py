@@ -1,0 +1,148 @@
+"""Going back to a revision, exactly."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from carrel.core.errors import Cancelled, CarrelError
+from carrel.core.progress import CancelSignal, NeverCancelled, OnProgress, Progress, ignore_progress
+from carrel.environments import compiling, inspection, reverting, revisions, transactions, verifying
+from carrel.environments.applying import import_names, install_wheels, modules_to_verify, unpack_wheels, whole_or_not
+from carrel.environments.conda import engine
+from carrel.environments.models import Applied, Sources
+from carrel.environments.pypi import pylock, uv
+from carrel.environments.states import CondaEntry, PypiEntry, State
+
+
+def restore(
+    prefix: str | Path,
+    revision: int,
+    *,
+    sources: Sources | None = None,
+    program: str = "",
+    on_event: OnProgress = ignore_progress,
+    cancel: CancelSignal | None = None,
+) -> Applied:
+    """Make an environment what it was after *revision*, its records to the byte. This is a change like any other: a revision.
+
+    Packages come from what was kept, else from the package caches, neither of which needs a network; what is in none of them
+    is fetched again from where it came (*sources* tells indexes and headers).
+
+    Parameters
+    ----------
+    revision : int
+        See :func:`~carrel.environments.history`. To undo the last change, one less than the newest.
+    program : str
+        On whose behalf, for the history; guessed by default.
+
+    Raises
+    ------
+    carrel.core.errors.NotFound
+        There is no such revision, or an archive does not exist any more.
+    carrel.core.errors.Locked
+    carrel.core.errors.Cancelled
+    """
+    cancel = cancel or NeverCancelled()
+    sources = sources or Sources()
+    path = inspection.absolute(prefix)
+    with transactions.exclusive(path):
+        goal = revisions.get(path, revision)
+        target, texts = revisions.state_of(path, revision), revisions.texts_of(path, revision)
+        before = revisions.state_of(path, revisions.note_present(path))
+        gone_conda = {entry.name for file, entry in before.conda.items() if _differs(target.conda.get(file), entry)}
+        gone_pypi = {entry.name for folder, entry in before.pypi.items() if _differs(target.pypi.get(folder), entry)}
+        lacking = reverting.missing(path, target)
+        records, incoming = _fetch_conda(target, lacking.conda, sources, on_event, cancel)
+        lock = _lock(path, target, lacking.pypi, sources, cancel)
+        if lock:
+            incoming += _fetch_wheels(path, lock, sources, on_event, cancel)
+        names = import_names(path, gone_conda, gone_pypi)
+        modules = modules_to_verify(path) if "ipykernel" in target.names else []
+        if cancel.is_set():
+            raise Cancelled("The work was cancelled; nothing was changed.")
+        with whole_or_not(path, on_event):
+            transactions.begin(path, gone_conda, gone_pypi, [*incoming, *reverting.kept_files(path, target)])
+            total = len(before.keys ^ target.keys)
+            on_event(Progress("link", 0, total, "packages", "Putting packages back"))
+            reverting.to_state(path, target, texts)
+            if records:
+                requested = _requested(target, texts)
+                engine.link(path, records, requested=requested, headers={}, on_event=on_event, cancel=cancel)
+            if lock:
+                install_wheels(path, lock, sources, on_event, cancel)
+            if lacking:
+                again = [target.conda[file] for file in lacking.conda], [target.pypi[folder] for folder in lacking.pypi]
+                fetched = {entry.key: entry.name for entries in again for entry in entries}
+                reverting.settle(path, target, texts, arrived=fetched)
+                compiling.compile_packages(path, fetched.values(), on_event=on_event, cancel=cancel)
+            on_event(Progress("link", total, total, "packages"))
+            if cancel.is_set():
+                raise Cancelled("The work was cancelled.")
+            on_event(Progress("verify", message="Starting the interpreter"))
+            verifying.verify(path, modules, cancel=cancel)
+            made = transactions.commit(
+                path,
+                "restore",
+                f"went back to revision {revision} ({goal.created_at[:16].replace('T', ' ')} UTC)",
+                request=(f"restore {revision}",),
+                program=program,
+                archives={entry.name: entry.archive for entry in target.pypi.values() if entry.archive},
+            )
+    return Applied(names, made.number)
+
+
+def note_changes(prefix: str | Path) -> int | None:
+    """Make what other programs changed since the newest revision a revision of its own; return the number of the newest.
+
+    Where nothing was ever changed from here, nothing is written down, and None returned.
+    """
+    path = inspection.absolute(prefix)
+    if revisions.newest(path) is None:
+        return None
+    with transactions.exclusive(path):
+        return revisions.note_present(path)
+
+
+def _differs(wanted: CondaEntry | PypiEntry | None, present: CondaEntry | PypiEntry) -> bool:
+    return wanted is None or wanted.key != present.key
+
+
+def _fetch_conda(
+    target: State, lacking: Sequence[str], sources: Sources, on_event: OnProgress, cancel: CancelSignal
+) -> tuple[list[dict[str, Any]], list[str]]:
+    if not lacking:
+        return [], []
+    wanted = [target.conda[file].record for file in lacking]
+    fetched = engine.fetch(wanted, headers=sources.headers, on_event=on_event, cancel=cancel, locked=True)
+    python = next((entry.version for entry in target.conda.values() if entry.name == "python"), "")
+    return fetched, transactions.new_files(engine.contents_of(fetched), fetched, python)
+
+
+def _fetch_wheels(prefix: Path, lock: str, sources: Sources, on_event: OnProgress, cancel: CancelSignal) -> list[str]:
+    try:
+        return unpack_wheels(prefix, lock, sources, on_event, cancel, offline=True)
+    except Cancelled:
+        raise
+    except CarrelError:  # not all of them are in the cache
+        return unpack_wheels(prefix, lock, sources, on_event, cancel)
+
+
+def _lock(prefix: Path, target: State, lacking: Sequence[str], sources: Sources, cancel: CancelSignal) -> str:
+    """Return a lock of the *lacking* Python packages: what they were installed from, else what an index has by that version."""
+    if not lacking:
+        return ""
+    known = {entry.name: dict(entry.archive) for folder in lacking if (entry := target.pypi[folder]).archive}
+    unknown = {entry.name: entry.version for folder in lacking if not (entry := target.pypi[folder]).archive}
+    packages = list(known.values())
+    python = inspection.python_executable(prefix)
+    if unknown and python is not None:
+        packages += uv.lock_pins(python, unknown, sources=sources, cancel=cancel)
+    return pylock.dump(packages)
+
+
+def _requested(target: State, texts: Mapping[str, bytes]) -> dict[str, tuple[str, ...]]:
+    found = {entry.name: json.loads(texts[entry.text]).get("requested_specs") for entry in target.conda.values()}
+    return {name: tuple(specs) for name, specs in found.items() if specs}
