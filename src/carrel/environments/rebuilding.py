@@ -6,28 +6,29 @@ what becomes of those that are not completed.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
 import sys
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from carrel.core import clock
 from carrel.core.errors import BadRequest, Conflict, InsufficientStorage, InvalidFile, NotFound, Unprocessable
 from carrel.core.progress import CancelSignal, NeverCancelled, OnProgress, Progress, ignore_progress
-from carrel.environments import building, conda_meta, files, inspection, transactions, verifying
+from carrel.environments import archive_sources, building, conda_meta, files, inspection, transactions, verifying
 from carrel.environments.applying import mark_requested
 from carrel.environments.conda import engine
-from carrel.environments.credentials import strip_url
 from carrel.environments.locations import current_platform, environments_folder
 from carrel.environments.models import Environment, PypiStep, Sources
 from carrel.environments.naming import normalize
-from carrel.environments.pypi import pylock, uv
-from carrel.formats.environment.lock import Lock, LockedPypi, LockKind
+from carrel.environments.pypi import uv
+from carrel.formats.environment.lock import Lock, LockKind, LockSet
 
 _MARK = "environment.json"
+_MOST_REFERENCES = 200
 
 
 def environment_folder(lock: Lock, root: Path | None = None) -> Path:
@@ -37,34 +38,67 @@ def environment_folder(lock: Lock, root: Path | None = None) -> Path:
 
 def already_built(lock: Lock, prefix: Path) -> bool:
     """Whether *prefix* holds exactly what *lock* says and has not been changed since it was rebuilt."""
-    mark = _mark(prefix)
+    mark = read_mark(prefix)
     if not mark or mark.get("digest") != lock.digest or building.partial(prefix).exists() or transactions.is_interrupted(prefix):
         return False
     return bool(mark.get("state") == inspection.state_digest(prefix))
 
 
+def lock_here(locks: Lock | LockSet) -> Lock:
+    """Return the lock for this platform.
+
+    Raises
+    ------
+    carrel.core.errors.Unprocessable
+        There is none (code ``other_platform``, field ``platforms``).
+    """
+    found = locks if isinstance(locks, Lock) else locks.for_platform(current_platform())
+    platforms = (locks.platform,) if isinstance(locks, Lock) else locks.platforms
+    if found is None or (found.platform and found.platform not in (current_platform(), "noarch")):
+        raise Unprocessable(
+            f"This environment was captured on {', '.join(platforms)}; here is {current_platform()}. Its packages do not run here.",
+            code="other_platform",
+            errors=[{"field": "platform", "message": platforms[0]}],
+            platforms=list(platforms),
+        )
+    return found
+
+
 def rebuild(
-    lock: Lock,
+    lock: Lock | LockSet,
     prefix: Path,
     *,
     sources: Sources | None = None,
+    hubs: Sequence[str] = (),
+    reference: str = "",
     replace_changed: bool = False,
     on_event: OnProgress = ignore_progress,
     cancel: CancelSignal | None = None,
 ) -> Environment:
     """Build the environment of *lock* at *prefix*, or return it if it is there.
 
+    Whoever wants the same environment in the same place shares one build: others wait for the one who builds, and take over
+    when that one dies. One that is there is only compared with the lock, which needs no right to write.
+
     Parameters
     ----------
+    lock : Lock or LockSet
+        Of several, the one for this platform is taken.
     sources : Sources, optional
-        Headers for the servers in the lock; its channels are tried for archives that are gone from where they were.
+        Headers for the servers in the lock; its channels and indexes are tried for archives that are gone from where they were.
+    hubs : sequence of str
+        Addresses of hubs. Their channels and indexes among *sources* and in the lock are asked first, for copies with the locked
+        digest.
+    reference : str
+        What the environment is for (a publication, the path of a notebook); kept with it for whoever clears up.
     replace_changed : bool
         Whether an environment that was rebuilt here and changed since may be replaced.
 
     Raises
     ------
     carrel.core.errors.DigestMismatch
-        An archive is not the locked one (fields ``filename``, ``expected``, ``found``); nothing is left.
+        An archive is not the locked one (fields ``filename``, ``expected``, ``found``); nothing is left. Where several places
+        were tried, this error, like those of missing archives, has the field ``tried``: objects with ``url`` and ``reason``.
     carrel.core.errors.Unprocessable
         The lock is for another platform (code ``other_platform``), or names packages without a digest (``incomplete_lock``).
     carrel.core.errors.NotFound
@@ -76,35 +110,45 @@ def rebuild(
     cancel = cancel or NeverCancelled()
     sources = sources or Sources()
     prefix = inspection.absolute(prefix)
+    lock = lock_here(lock)
     _check(lock)
-    with building.exclusive(prefix, on_event, cancel):
-        if already_built(lock, prefix):
-            return inspection.inspect(prefix)
-        _clear(prefix, replace_changed)
-        with building.in_place(prefix, {"digest": lock.digest}):
-            _build(lock, prefix, sources, on_event, cancel)
-            on_event(Progress("verify", message="Starting the interpreter"))
-            names = {package.name for package in lock.conda} | {normalize(package.name) for package in lock.pypi}
-            modules = ["ipykernel"] if "ipykernel" in names else []
-            with ThreadPoolExecutor(1) as pool:  # the records are read while the interpreter starts
-                comparison = pool.submit(_compare, lock, prefix)
-                verifying.verify(prefix, modules, cancel=cancel)
-                comparison.result()
-            state = inspection.state_digest(prefix)
-            files.write_json(
-                inspection.state_folder(prefix) / _MARK,
-                {"digest": lock.digest, "state": state, "built_at": clock.to_rfc3339(clock.now())},
-            )
+    if not already_built(lock, prefix):
+        with building.exclusive(prefix, on_event, cancel):
+            if not already_built(lock, prefix):
+                _clear(prefix, replace_changed)
+                with building.in_place(prefix, {"digest": lock.digest}):
+                    _build_and_check(lock, prefix, sources, hubs, on_event, cancel)
+    if reference:
+        add_reference(prefix, reference)
     return inspection.inspect(prefix)
 
 
+def add_reference(prefix: Path, reference: str) -> None:
+    """Note that the rebuilt environment at *prefix* is used for *reference*; one that may not be written to keeps no such notes."""
+    mark = read_mark(prefix)
+    if mark is None:
+        return
+    known = mark.get("references")
+    others = [one for one in known if isinstance(one, dict) and one.get("to") != reference] if isinstance(known, list) else []
+    latest = {"to": reference, "at": clock.to_rfc3339(clock.now())}
+    with contextlib.suppress(OSError):
+        files.write_json(inspection.state_folder(prefix) / _MARK, {**mark, "references": [*others, latest][-_MOST_REFERENCES:]})
+
+
+def _build_and_check(lock: Lock, prefix: Path, sources: Sources, hubs: Sequence[str], on_event: OnProgress, cancel: CancelSignal) -> None:
+    _build(lock, prefix, sources, hubs, on_event, cancel)
+    on_event(Progress("verify", message="Starting the interpreter"))
+    names = {package.name for package in lock.conda} | {normalize(package.name) for package in lock.pypi}
+    modules = ["ipykernel"] if "ipykernel" in names else []
+    with ThreadPoolExecutor(1) as pool:  # the records are read while the interpreter starts
+        comparison = pool.submit(_compare, lock, prefix)
+        verifying.verify(prefix, modules, cancel=cancel)
+        comparison.result()
+    mark = {"digest": lock.digest, "state": inspection.state_digest(prefix), "built_at": clock.to_rfc3339(clock.now())}
+    files.write_json(inspection.state_folder(prefix) / _MARK, mark)
+
+
 def _check(lock: Lock) -> None:
-    if lock.platform and lock.platform != current_platform():
-        raise Unprocessable(
-            f"This environment was captured on {lock.platform}; here is {current_platform()}. Its packages do not run here.",
-            code="other_platform",
-            errors=[{"field": "platform", "message": lock.platform}],
-        )
     incomplete = [package.name for package in lock.conda if not (package.sha256 or package.md5) or not package.url]
     incomplete += [package.name for package in lock.pypi if not package.sha256 or not package.url]
     if incomplete:
@@ -123,7 +167,7 @@ def _clear(prefix: Path, replace_changed: bool) -> None:
     if building.partial(prefix).exists():
         files.remove_tree(prefix)
         return
-    if _mark(prefix) is None:
+    if read_mark(prefix) is None:
         raise Conflict(f"{prefix} exists and was not made here. Choose another place.", code="prefix_taken")
     if not replace_changed:
         message = "This environment was changed after it was rebuilt. Keep it under another name, or let it be replaced."
@@ -133,14 +177,14 @@ def _clear(prefix: Path, replace_changed: bool) -> None:
     files.remove_tree(prefix)
 
 
-def _build(lock: Lock, prefix: Path, sources: Sources, on_event: OnProgress, cancel: CancelSignal) -> None:
+def _build(lock: Lock, prefix: Path, sources: Sources, hubs: Sequence[str], on_event: OnProgress, cancel: CancelSignal) -> None:
     prefix.parent.mkdir(parents=True, exist_ok=True)
     needed, free = lock.download_bytes * 4, shutil.disk_usage(prefix.parent).free
     if needed > free:
         message = f"About {needed >> 20} MB are needed and {free >> 20} MB are free at {prefix.parent}."
         raise InsufficientStorage(message, needed=needed, free=free)
     if lock.kind is LockKind.CONDA:
-        _link_conda(lock, prefix, sources, on_event, cancel)
+        _link_conda(lock, prefix, sources, hubs, on_event, cancel)
     else:
         uv.create_venv(prefix, _interpreter(lock.python_version, cancel), cancel=cancel)
     if lock.pypi:
@@ -148,22 +192,13 @@ def _build(lock: Lock, prefix: Path, sources: Sources, on_event: OnProgress, can
         if python is None:
             raise InvalidFile("The lock has Python packages but no Python.", code="incomplete_lock")
         on_event(Progress("download", 0, sum(p.size for p in lock.pypi), "bytes", f"Fetching {len(lock.pypi)} Python packages"))
-        # nothing is looked up: servers are named so that uv signs in to them
-        indexes = dict.fromkeys([*(package.index for package in lock.pypi if package.index), *sources.indexes, *sources.headers])
-        text = pylock.dump([_for_uv(package) for package in lock.pypi])
-        uv.install_lock(python, text, sources=replace(sources, indexes=tuple(indexes)), on_event=on_event, cancel=cancel)
+        archive_sources.install_python(python, lock, sources, hubs, on_event=on_event, cancel=cancel)
         asked = {normalize(text.partition("==")[0]) for text in lock.requested}
         pins = {normalize(p.name): p.version for p in lock.pypi}
         mark_requested(prefix, PypiStep(install=pins, requested=tuple(name for name in pins if name in asked)))
 
 
-def _for_uv(package: LockedPypi) -> dict[str, Any]:
-    archive = {"name": package.filename, "url": package.url, "hashes": {"sha256": package.sha256}}
-    where = {"wheels": [archive]} if package.filename.endswith(".whl") else {"sdist": archive}
-    return {"name": normalize(package.name), "version": package.version, **where}
-
-
-def _link_conda(lock: Lock, prefix: Path, sources: Sources, on_event: OnProgress, cancel: CancelSignal) -> None:
+def _link_conda(lock: Lock, prefix: Path, sources: Sources, hubs: Sequence[str], on_event: OnProgress, cancel: CancelSignal) -> None:
     wanted = [
         {
             "name": package.name,
@@ -176,15 +211,11 @@ def _link_conda(lock: Lock, prefix: Path, sources: Sources, on_event: OnProgress
             "subdir": package.subdir or None,
             "channel": package.channel or None,
             "depends": list(package.depends),
-            "mirrors": [
-                f"{channel.rstrip('/')}/{package.subdir}/{package.filename}"
-                for channel in sources.channels
-                if "://" in channel and strip_url(channel).rstrip("/") != package.channel
-            ],
         }
         for package in lock.conda
     ]
-    fetched = engine.fetch(wanted, headers=sources.headers, on_event=on_event, cancel=cancel, locked=True)
+    copies, others = archive_sources.conda_places(lock, sources, hubs)
+    fetched = engine.fetch(wanted, headers=sources.headers, on_event=on_event, cancel=cancel, locked=True, copies_in=copies, others=others)
     (prefix / "conda-meta").mkdir(parents=True)
     names = {package.name for package in lock.conda}
     requested = {spec.split()[0].partition("=")[0].rstrip("<>!~").lower(): (spec,) for spec in lock.requested if spec.strip()}
@@ -202,6 +233,8 @@ def _interpreter(version: str, cancel: CancelSignal) -> Path:
     minor = version.split(".")[:2]
     here = ".".join(map(str, sys.version_info[:3]))
     own = Path(getattr(sys, "_base_executable", None) or sys.executable)
+    if here == version:
+        return own
     found = [(here, own), *uv.find_interpreters(cancel=cancel)]
     fitting = [(candidate, path) for candidate, path in found if candidate.split(".")[:2] == minor]
     if not fitting:
@@ -232,7 +265,11 @@ def _sha256(records: set[tuple[str, str, str, str]], name: str) -> str:
     return next((sha256 for record, _, _, sha256 in records if record == name), "")
 
 
-def _mark(prefix: Path) -> dict[str, Any] | None:
+def read_mark(prefix: Path) -> dict[str, Any] | None:
+    """Return what the completion mark of the rebuilt environment at *prefix* says; None where there is none.
+
+    Members: ``digest`` of the lock, ``state`` it had, ``built_at``, and ``references``, objects with ``to`` and ``at``.
+    """
     try:
         found = json.loads((inspection.state_folder(prefix) / _MARK).read_bytes())
     except (OSError, ValueError):

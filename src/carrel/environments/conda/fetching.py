@@ -43,6 +43,9 @@ class _Meter:
         if time.monotonic() - self._last > 0.05:
             self.show()
 
+    def warn(self, message: str) -> None:
+        self._report("warning", self._done, max(self._total, self._done), "bytes", message)
+
     def show(self) -> None:
         self._last = time.monotonic()
         self._report("download", self._done, max(self._total, self._done), "bytes", "")
@@ -70,7 +73,11 @@ class _Sink:
 
 
 async def fetch(request: dict[str, Any], report: Report) -> dict[str, Any]:
-    """Fetch the archives of ``records`` that the cache lacks; return how many there were."""
+    """Fetch the archives of ``records`` that the cache lacks; return how many there were.
+
+    With ``copies_in`` or ``others`` (channels), several places are tried for each; see
+    :mod:`carrel.environments.conda.locating`.
+    """
     store = PackageStore(Path(request["cache"]))
     store.sweep()
     wanted: list[dict[str, Any]] = request["records"]
@@ -82,6 +89,10 @@ async def fetch(request: dict[str, Any], report: Report) -> dict[str, Any]:
             raise Failure("storage", "There is not enough room in the package cache.", needed=total * 4, free=free, path=str(store.folder))
         meter = _Meter(total, report)
         client, limit = make_client(request.get("headers") or {}), asyncio.Semaphore(_PARALLEL)
+        if request.get("copies_in") or request.get("others"):
+            from carrel.environments.conda.locating import add_places
+
+            await add_places(missing, request, client)
         with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
             tasks = [asyncio.ensure_future(_fetch_one(record, store, client, meter, limit, pool)) for record in missing]
             try:
@@ -116,36 +127,56 @@ async def _fetch_one(
 
 
 async def _download(record: dict[str, Any], filename: str, archive: Path, client: Client, meter: _Meter) -> str:
-    addresses = [record["url"], *(record.get("mirrors") or [])]
-    for number, url in enumerate(addresses, start=1):
-        try:
-            return await _download_from(url, record, filename, archive, client, meter)
-        except Failure as failure:
-            # wrong bytes are told at once; an address that does not answer has others behind it
-            if failure.kind == "digest" or number == len(addresses):
-                raise
-    raise AssertionError("unreachable")
+    places: list[str] = record.get("places") or [record["url"], *(record.get("mirrors") or [])]
+    tried: dict[str, Failure] = {}
+    for attempt in range(_ATTEMPTS):
+        # each place once, then again those that did not answer: another place is likelier to than the same one at once
+        pending = [url for url in places if url not in tried or _may_answer(tried[url])]
+        if attempt and pending:
+            await asyncio.sleep(0.3 * attempt)
+        for url in pending:
+            try:
+                found = await _download_from(url, record, filename, archive, client, meter)
+            except Failure as failure:
+                tried[url] = failure
+                continue
+            for liar in (liar for liar, failure in tried.items() if failure.kind == "digest"):
+                meter.warn(f"{filename} was taken from {url}, because what is at {liar} is not the locked file.")
+            return found
+    # wrong bytes are the worst that can be told of a file; else what its own address said
+    worst = next((failure for failure in tried.values() if failure.kind == "digest"), None)
+    failure = worst or tried.get(record["url"]) or next(reversed(tried.values()))
+    silent = (record.get("silent") or {}).items()
+    failure.fields["tried"] = [[url, _reason(one)] for url, one in tried.items()] + [[url, why] for url, why in silent]
+    raise failure
+
+
+def _may_answer(failure: Failure) -> bool:
+    return failure.kind == "network" and not isinstance(failure.__cause__, FileNotFoundError)
+
+
+def _reason(failure: Failure) -> str:
+    if failure.kind == "digest":
+        return f"other bytes: its {failure.fields['algorithm'].upper()} digest is {failure.fields['found']}"
+    if failure.kind == "http":
+        return f"answered {failure.fields['status']}"
+    return str(failure).strip().splitlines()[-1] if str(failure).strip() else "no answer"
 
 
 async def _download_from(url: str, record: dict[str, Any], filename: str, archive: Path, client: Client, meter: _Meter) -> str:
-    for attempt in range(1, _ATTEMPTS + 1):
-        sink = _Sink(archive, meter, md5=not record.get("sha256"))
-        try:
-            if url.startswith("file:"):
-                await asyncio.get_running_loop().run_in_executor(None, _copy, url, sink)
-            else:
-                await download_to_writer(client, url, sink)
-            break
-        except Exception as error:
-            meter.add(-sink.size)
-            status = _STATUS.search(str(error))
-            if status or attempt == _ATTEMPTS or isinstance(error, FileNotFoundError):
-                kind = "http" if status else "network"
-                code = int(status[1]) if status else 0
-                raise Failure(kind, str(error), filename=filename, url=url, status=code) from error
-            await asyncio.sleep(0.3 * attempt)
-        finally:
-            sink.close()
+    sink = _Sink(archive, meter, md5=not record.get("sha256"))
+    try:
+        if url.startswith("file:"):
+            await asyncio.get_running_loop().run_in_executor(None, _copy, url, sink)
+        else:
+            await download_to_writer(client, url, sink)
+    except Exception as error:
+        meter.add(-sink.size)
+        status = _STATUS.search(str(error))
+        code = int(status[1]) if status else 0
+        raise Failure("http" if status else "network", str(error), filename=filename, url=url, status=code) from error
+    finally:
+        sink.close()
     found = sink.sha256.hexdigest()
     expected = record.get("sha256")
     if expected and found != expected:
