@@ -14,8 +14,10 @@ if TYPE_CHECKING:
     from carrel.environments.capturing import capture
     from carrel.environments.cloning import clone
     from carrel.environments.exporting import environment_file, environment_yml
+    from carrel.environments.health import problems
     from carrel.environments.inspection import environment_id, find_prefix, inspect, installed
     from carrel.environments.kernels import install_kernelspec, remove_kernelspec
+    from carrel.environments.live import kernel_environment
     from carrel.environments.models import (
         Applied,
         Change,
@@ -30,8 +32,10 @@ if TYPE_CHECKING:
         Sources,
         Spec,
     )
+    from carrel.environments.notebooks import environment_of_notebook
     from carrel.environments.planning import plan
     from carrel.environments.rebuilding import already_built, environment_folder, rebuild
+    from carrel.environments.repairing import repair, repairs
     from carrel.environments.restoring import note_changes, restore
     from carrel.environments.revisions import history
 
@@ -55,16 +59,21 @@ __all__ = [
     "environment_file",
     "environment_folder",
     "environment_id",
+    "environment_of_notebook",
     "environment_yml",
     "find_prefix",
     "history",
     "inspect",
     "install_kernelspec",
     "installed",
+    "kernel_environment",
     "note_changes",
     "plan",
+    "problems",
     "rebuild",
     "remove_kernelspec",
+    "repair",
+    "repairs",
     "restore",
     "sweep",
 ]
@@ -75,8 +84,10 @@ _WHERE = {
     "capturing": ("capture",),
     "cloning": ("clone",),
     "exporting": ("environment_file", "environment_yml"),
+    "health": ("problems",),
     "inspection": ("environment_id", "find_prefix", "inspect", "installed"),
     "kernels": ("install_kernelspec", "remove_kernelspec"),
+    "live": ("kernel_environment",),
     "models": (
         "Applied",
         "Change",
@@ -91,7 +102,9 @@ _WHERE = {
         "Sources",
         "Spec",
     ),
+    "notebooks": ("environment_of_notebook",),
     "planning": ("plan",),
+    "repairing": ("repair", "repairs"),
     "restoring": ("note_changes", "restore"),
     "revisions": ("history",),
     "rebuilding": ("already_built", "environment_folder", "rebuild"),

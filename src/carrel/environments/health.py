@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from carrel.environments import inspection, transactions
+from carrel.environments import building, inspection, transactions
 from carrel.environments.distributions import site_packages
 from carrel.environments.health_conda import CondaSide, conda_problems
 from carrel.environments.health_python import python_problems
@@ -91,12 +91,9 @@ def _state(prefix: Path, kind: EnvironmentKind) -> Iterator[Problem]:
             "A change of this environment was interrupted; it is neither as before nor as wished.",
             remedy=f"Bring it back to what it was before. {FIX} So does the next change.",
         )
-    if (prefix.parent / f".{prefix.name}.partial").exists():
-        yield Problem(
-            "half_built",
-            "This environment is being built, or its building was interrupted.",
-            remedy=f"If nobody builds it now, remove it and build it again. {FIX}",
-        )
+    if building.is_ruin(prefix):
+        message = "The building of this environment was interrupted; it is not whole."
+        yield Problem("half_built", message, remedy=f"Remove it and build it again. {FIX.replace('does it', 'removes it')}")
     if kind == "conda" and not (prefix / "conda-meta" / "history").is_file():
         yield Problem(
             "no_history",

@@ -1,0 +1,322 @@
+"""Repairing an environment: what :func:`carrel.environments.problems` found, as far as it can be put right for sure.
+
+Packages are put back as they were installed, from the cache or from where they came from, never in another version. It is a
+change like any other: fetched first, journaled, verified, and undone whole when anything fails.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from carrel.core.errors import Cancelled, NotFound
+from carrel.core.progress import CancelSignal, NeverCancelled, OnProgress, Progress, ignore_progress
+from carrel.environments import building, conda_meta, distributions, files, inspection, reverting, salvaging, transactions, verifying
+from carrel.environments.applying import mark_requested, whole_or_not
+from carrel.environments.conda import engine
+from carrel.environments.conda_meta import CondaRecord, DamagedRecord
+from carrel.environments.distributions import Distribution
+from carrel.environments.health import problems
+from carrel.environments.health_python import relative_files
+from carrel.environments.models import Problem, PypiStep, Sources
+from carrel.environments.pypi import pylock, uv
+
+_RELINKED = ("damaged_record", "duplicate_record", "missing_files", "pip_over_conda", "dangling_interpreter")
+
+
+@dataclass(frozen=True, slots=True)
+class Repair:
+    """One thing that would be done: the problem and how, as a sentence."""
+
+    problem: Problem
+    action: str
+
+
+@dataclass(slots=True)
+class _Work:
+    """Everything that a repair of packages does."""
+
+    relink: dict[str, dict[str, Any]] = field(default_factory=dict)
+    damaged: list[DamagedRecord] = field(default_factory=list)
+    superfluous: list[CondaRecord] = field(default_factory=list)
+    reinstall: dict[str, Distribution] = field(default_factory=dict)
+    take_away: list[Distribution] = field(default_factory=list)
+    shadowed: list[tuple[Distribution, Distribution]] = field(default_factory=list)
+    leftovers: list[Path] = field(default_factory=list)
+    rewrite: dict[Path, bytes] = field(default_factory=dict)
+
+    def __bool__(self) -> bool:
+        return bool(self.relink or self.superfluous or self.reinstall or self.take_away or self.shadowed or self.leftovers)
+
+
+def repairs(prefix: str | os.PathLike[str], found: Iterable[Problem] | None = None) -> tuple[Repair, ...]:
+    """Return what :func:`repair` would do in the environment at *prefix* (about *found*, if it was looked for already)."""
+    path = inspection.absolute(prefix)
+    return _work(path, problems(path) if found is None else tuple(found))[1]
+
+
+def repair(
+    prefix: str | os.PathLike[str],
+    *,
+    sources: Sources | None = None,
+    on_event: OnProgress = ignore_progress,
+    cancel: CancelSignal | None = None,
+) -> tuple[Repair, ...]:
+    """Put right what can be in the environment at *prefix*; return what was done.
+
+    An interrupted change is brought back first, and what is wrong afterwards is found anew. Whatever fails, packages are as
+    they were before.
+
+    Parameters
+    ----------
+    sources : Sources, optional
+        Indexes that lost Python packages are fetched from, and headers.
+
+    Raises
+    ------
+    carrel.core.errors.Locked
+        Another process is changing the environment.
+    carrel.core.errors.Cancelled
+    """
+    path, cancel, sources = inspection.absolute(prefix), cancel or NeverCancelled(), sources or Sources()
+    done: list[Repair] = []
+    before = problems(path)
+    for problem in before:
+        if problem.code == "half_built" and path in building.sweep(path.parent):
+            return (Repair(problem, f"removed {path}"),)
+    interrupted = [problem for problem in before if problem.code == "interrupted_change"]
+    with transactions.exclusive(path):  # which brings an interrupted change back
+        done += [Repair(problem, "brought back what was there before the change") for problem in interrupted]
+        history = path / "conda-meta" / "history"
+        work, planned = _work(path, problems(path))
+        aside = {record: record.read_bytes() for record in work.rewrite}
+        _put_back(work.rewrite)
+        try:
+            if aside:  # with the records back, files that are gone show
+                work, more = _work(path, problems(path))
+                planned += tuple(one for one in more if one.problem not in [known.problem for known in planned])
+            if work or aside:
+                _carry_out(path, work, sources, on_event, cancel)
+        except BaseException:
+            _put_back(aside)
+            raise
+        if any(one.problem.code == "no_history" for one in planned):
+            history.touch()
+        done += planned
+    return tuple(done)
+
+
+def _work(prefix: Path, found: Sequence[Problem]) -> tuple[_Work, tuple[Repair, ...]]:
+    work, planned = _Work(), []
+    is_conda = conda_meta.is_conda_prefix(prefix)
+    scanned, damaged = conda_meta.scan_records(prefix) if is_conda else ([], [])
+    records: dict[str, list[CondaRecord]] = {}
+    for record in scanned:
+        records.setdefault(record.name, []).append(record)
+    broken = {record.name: record for record in damaged}
+    owned = {folder for record in scanned for folder in record.distributions}
+    pypi: dict[str, list[Distribution]] = {}
+    for one in distributions.read_distributions(prefix, without=owned):
+        pypi.setdefault(one.key, []).append(one)
+    for problem in found:
+        action = ""
+        match problem.code:
+            case "interrupted_change":
+                action = "bring back what was there before the change"
+            case "half_built":
+                action = f"remove {prefix}"
+            case "no_history":
+                action = "write an empty conda-meta/history"
+            case "leftover":
+                leftovers = [path for path in distributions.damaged_folders(prefix) if path.name == problem.names[0]]
+                work.leftovers += leftovers
+                action = f"remove {problem.names[0]}" if leftovers else ""
+            case "duplicate_distribution":
+                action = _one_of_several(work, prefix, pypi.get(problem.names[0], []))
+            case code if code in _RELINKED:
+                conda_name = problem.names[-1] if problem.names else ""
+                if conda_name in broken and (text := salvaging.text_of(broken[conda_name], prefix)) is not None:
+                    work.rewrite[broken[conda_name].path] = text
+                    planned.append(Repair(problem, f"write conda's record of {conda_name} again as it was"))
+                    continue
+                if conda_name in records or conda_name in broken:
+                    action = _relink(work, prefix, records.get(conda_name, []), broken.get(conda_name))
+                    if action and code == "pip_over_conda":
+                        over = [one for one in pypi.get(problem.names[0], []) if one not in work.take_away]
+                        work.take_away += over
+                        action = f"remove {problem.names[0]} {', '.join(one.version for one in over)} and {action}" if over else action
+                elif len(pypi.get(conda_name, [])) == 1:
+                    action = _reinstall(work, pypi[conda_name][0])
+        if action:
+            planned.append(Repair(problem, action))
+    return work, tuple(planned)
+
+
+def _relink(work: _Work, prefix: Path, records: Sequence[CondaRecord], broken: DamagedRecord | None) -> str:
+    chosen: CondaRecord | DamagedRecord | None = broken
+    if records:
+        # of several, the one whose files are there; then the one that was written last
+        gone = {record.path: _absent(prefix, conda_meta.files_of(record.path)) for record in records}
+        chosen = min(records, key=lambda record: (gone[record.path], -record.path.stat().st_mtime))
+    if chosen is None:
+        return ""
+    archive = salvaging.archive_of(chosen, prefix)
+    if archive is None:
+        return ""
+    if chosen.name not in work.relink:
+        work.relink[chosen.name] = archive
+        work.superfluous += [record for record in records if record is not chosen]
+        if broken is not None:
+            work.damaged.append(broken)
+    return f"install {chosen.name} {chosen.version} {chosen.build} again".rstrip()
+
+
+def _reinstall(work: _Work, one: Distribution) -> str:
+    if one.direct_url:
+        return ""  # from a folder, a repository or a file: not the same again for sure
+    work.reinstall[one.key] = one
+    return f"install {one.name} {one.version} again"
+
+
+def _one_of_several(work: _Work, prefix: Path, several: Sequence[Distribution]) -> str:
+    if len(several) < 2:
+        return ""
+    kept = max(several, key=lambda one: (_fitting(one), one.path.stat().st_mtime))
+    work.shadowed += [(one, kept) for one in several if one is not kept]
+    return f"keep {kept.name} {kept.version}, remove {', '.join(one.version for one in several if one is not kept)}"
+
+
+def _fitting(one: Distribution) -> float:
+    """Return which part of the files of *one* is there in the size that it should have."""
+    rows = [row for row in distributions.record_rows(one.path) if len(row) > 2 and row[2].isdigit()]
+    fitting = 0
+    for row in rows:
+        try:
+            fitting += (one.site_packages / row[0]).stat().st_size == int(row[2])
+        except OSError:
+            continue
+    return fitting / len(rows) if rows else 0.0
+
+
+def _absent(prefix: Path, names: Iterable[str]) -> int:
+    return sum(not os.path.lexists(prefix / name) for name in names)
+
+
+def _carry_out(prefix: Path, work: _Work, sources: Sources, on_event: OnProgress, cancel: CancelSignal) -> None:
+    fetched: list[dict[str, Any]] = []
+    if work.relink:
+        fetched = engine.fetch(list(work.relink.values()), headers=sources.headers, on_event=on_event, cancel=cancel, locked=True)
+    packages = _lock(prefix, work, sources, cancel)
+    records = conda_meta.scan_records(prefix)[0] if conda_meta.is_conda_prefix(prefix) else []
+    requested = conda_meta.requested_specs(prefix, records) if records else {}
+    requested |= {record.name: specs for record in work.damaged if (specs := salvaging.requested_of(record))}
+    incoming = transactions.new_files(engine.contents_of(fetched), fetched, _python_of(prefix, fetched))
+    removed = [*_files_to_remove(prefix, work), *_loose(prefix, work)]
+    if cancel.is_set():
+        raise Cancelled("The work was cancelled; nothing was changed.")
+    names = sorted({*work.relink, *work.reinstall, *(one.key for one in work.take_away), *(one.key for one, _ in work.shadowed)})
+    summary = (
+        f"repaired {', '.join(names[:3])}" + (f" and {len(names) - 3} more" if len(names) > 3 else "") if names else "repaired records"
+    )
+    touched = {*work.reinstall, *(one.key for one in work.take_away), *(one.key for one, _ in work.shadowed)}
+    aside = _set_aside(prefix, work, fetched)
+    try:
+        with whole_or_not(prefix, on_event):
+            transactions.begin(prefix, work.relink, touched, [*incoming, *removed])
+            _change(prefix, work, fetched, packages, requested, sources, on_event, cancel)
+            on_event(Progress("verify", message="Starting the interpreter"))
+            verifying.verify(prefix, [], cancel=cancel)
+            transactions.commit(prefix, "change", summary, command="carrel env doctor --fix")
+    except BaseException:
+        _put_back(aside)
+        raise
+
+
+def _change(
+    prefix: Path,
+    work: _Work,
+    fetched: Sequence[Mapping[str, Any]],
+    packages: Sequence[dict[str, Any]],
+    requested: Mapping[str, Sequence[str]],
+    sources: Sources,
+    on_event: OnProgress,
+    cancel: CancelSignal,
+) -> None:
+    on_event(Progress("link", message="Putting packages back"))
+    for one in [*work.take_away, *work.reinstall.values()]:
+        reverting.remove_distribution(one, prefix)
+    for one, kept in work.shadowed:
+        shared = set(relative_files(kept, prefix))
+        files.remove_files((prefix / name for name in relative_files(one, prefix) if name not in shared), prefix)
+        files.remove_tree(one.path)
+    for path in work.leftovers:
+        files.remove_tree(path)
+    for record in [record for record in conda_meta.read_records(prefix) if record.name in work.relink] if work.relink else []:
+        files.remove_files([*(prefix / name for name in conda_meta.files_of(record.path)), record.path], prefix)
+    if fetched:
+        engine.link(prefix, fetched, requested=requested, headers={}, on_event=on_event, cancel=cancel)
+    python = inspection.python_executable(prefix)
+    if packages and python is not None:
+        uv.install_lock(python, pylock.dump(packages), sources=sources, on_event=on_event, cancel=cancel)
+        pins = {name: one.version for name, one in work.reinstall.items()}
+        wanted = tuple(name for name, one in work.reinstall.items() if one.requested)
+        mark_requested(prefix, PypiStep(install=pins, requested=wanted))
+
+
+def _lock(prefix: Path, work: _Work, sources: Sources, cancel: CancelSignal) -> list[dict[str, Any]]:
+    """Return the very versions of the Python packages to install again, as the indexes have them."""
+    python = inspection.python_executable(prefix)
+    if not work.reinstall or python is None:
+        work.reinstall.clear()
+        return []
+    if not sources.indexes:
+        raise NotFound(f"No index is set up to install {', '.join(sorted(work.reinstall))} again from. Add the index.", code="no_index")
+    return uv.lock_pins(python, {name: one.version for name, one in work.reinstall.items()}, sources=sources, cancel=cancel)
+
+
+def _python_of(prefix: Path, fetched: Iterable[Mapping[str, Any]]) -> str:
+    found = next((str(record["version"]) for record in fetched if record["name"] == "python"), "")
+    return found or inspection.python_version(prefix, inspection.kind_of(prefix))
+
+
+def _files_to_remove(prefix: Path, work: _Work) -> list[str]:
+    """Return the files that belong to a record or list of files that will be gone before the journal is written."""
+    superfluous = [name for record in work.superfluous for name in conda_meta.files_of(record.path)]
+    return superfluous + [name for one, _ in work.shadowed for name in relative_files(one, prefix)]
+
+
+def _loose(prefix: Path, work: _Work) -> list[str]:
+    """Return all files below folders that are removed as a whole."""
+    found = []
+    for root in [*work.leftovers, *(one.path for one, _ in work.shadowed)]:
+        paths = [root] if root.is_file() else [Path(folder, name) for folder, _, names in os.walk(root) for name in names]
+        found += [path.relative_to(prefix).as_posix() for path in paths]
+    return found
+
+
+def _set_aside(prefix: Path, work: _Work, fetched: Sequence[Mapping[str, Any]]) -> dict[Path, bytes]:
+    """Make the records readable, so that the journal can be written; return what they held.
+
+    A damaged record becomes one of the same package with the files that it has: should this process die, the environment is
+    better off than before. Of two records, the one whose files are not there goes.
+    """
+    aside: dict[Path, bytes] = {}
+    by_name = {str(record["name"]): record for record in fetched}
+    for broken in work.damaged:
+        aside[broken.path] = broken.path.read_bytes()
+        record = by_name[broken.name]
+        owned = transactions.new_files(engine.contents_of([record]), [dict(record)], _python_of(prefix, fetched))
+        described = {**record, "files": owned, "requested_specs": list(salvaging.requested_of(broken))}
+        files.write_json(broken.path, described)
+    for superfluous in work.superfluous:
+        aside[superfluous.path] = superfluous.path.read_bytes()
+        superfluous.path.unlink()
+    return aside
+
+
+def _put_back(aside: Mapping[Path, bytes]) -> None:
+    for path, data in aside.items():
+        files.write_atomically(path, data)
