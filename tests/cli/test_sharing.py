@@ -67,7 +67,7 @@ def test_from_installing_to_the_copy_on_another_machine(carrel: Carrel, ada: str
     assert quays(venv) == ""
     carrel.ok("env", "undo", "--prefix", venv, "--yes")
     assert quays(venv) == "4"
-    assert [p["name"] for p in carrel.json("env", "inspect", venv)["packages"]] == ["harbour"]
+    assert [p["name"] for p in carrel.json("env", "show", venv)["packages"]] == ["harbour"]
 
     # publishing captures the environment of the notebook's kernel
     path = write_notebook(carrel, ["import harbour\nharbour.QUAYS", "open('data/levels.csv')"])
@@ -184,7 +184,7 @@ def test_a_person_is_asked(carrel: Carrel, ada: str, answer: str, code: int, tol
         (("publish", "work/broken.ipynb", "--no-environment"), 1, "not a notebook"),
         (("publish", "work/tides.ipynb", "--no-environment", "--name", "a b"), 1, "package name"),
         (("reproduce", "nobody/nothing"), 3, "nothing"),
-        (("env", "inspect", "work"), 3, ""),
+        (("env", "show", "work"), 3, ""),
         (("env", "install", "a b", "--prefix", "work"), 3, ""),
         (("env", "undo", "--prefix", sys.prefix, "none"), 3, "--list"),
     ],

@@ -46,7 +46,7 @@ def prefix_option(function: F) -> F:
 
     @functools.wraps(function)
     def run(invocation: Invocation, *arguments: Any, prefix: Path | None, notebook: Path | None, **options: Any) -> Any:
-        return function(invocation, *arguments, prefix=chosen_prefix(prefix, notebook), **options)
+        return function(invocation, *arguments, prefix=chosen_prefix(invocation, prefix, notebook), **options)
 
     folder = click.option(
         "-p",
@@ -63,7 +63,7 @@ def prefix_option(function: F) -> F:
     return folder(file(cast(F, run)))
 
 
-def chosen_prefix(prefix: Path | None, notebook: Path | None) -> Path | None:
+def chosen_prefix(invocation: Invocation, prefix: Path | None, notebook: Path | None) -> Path | None:
     """Return the environment that is named by its folder or by a notebook, None when neither is given."""
     if notebook is None:
         return prefix
@@ -71,7 +71,17 @@ def chosen_prefix(prefix: Path | None, notebook: Path | None) -> Path | None:
         usage("Name the environment by its folder or by a notebook, not by both.")
     from carrel.environments.notebooks import environment_of_notebook
 
-    return environment_of_notebook(notebook).prefix
+    found = environment_of_notebook(notebook)
+    told = f"the kernel {found.kernel_name!r} that it names" if found.by == "kernelspec" else "its running kernel"
+    invocation.note(f"{notebook.name}: {found.prefix}, the environment of {told}.")
+    return found.prefix
+
+
+def which_folder(folder: Path | None, prefix: Path | None) -> Path | None:
+    """Return the environment of a command that takes it as an argument too."""
+    if folder is not None and prefix is not None:
+        usage("Name the environment once.")
+    return folder or prefix
 
 
 def configured(channels: Sequence[str], indexes: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:

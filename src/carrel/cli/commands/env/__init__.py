@@ -9,7 +9,7 @@ from carrel.cli.lazy import Lazy, LazyGroup
 _HERE = "carrel.cli.commands.env"
 
 COMMANDS: dict[str, Lazy] = {
-    "inspect": Lazy(f"{_HERE}.inspect", "Show an environment and what is installed in it."),
+    "show": Lazy(f"{_HERE}.show", "Show an environment and what is installed in it."),
     "install": Lazy(f"{_HERE}.install", "Install packages."),
     "remove": Lazy(f"{_HERE}.remove", "Remove packages."),
     "update": Lazy(f"{_HERE}.update", "Update packages."),
@@ -18,6 +18,7 @@ COMMANDS: dict[str, Lazy] = {
     "diff": Lazy(f"{_HERE}.diff", "Compare environments, revisions and locks."),
     "capture": Lazy(f"{_HERE}.capture", "Write the exact lock of an environment."),
     "rebuild": Lazy(f"{_HERE}.rebuild", "Build the environment of a lock."),
+    "doctor": Lazy(f"{_HERE}.doctor", "Find out what is wrong with an environment, and repair it."),
 }
 
 
