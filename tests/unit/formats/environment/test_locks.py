@@ -149,7 +149,8 @@ def test_an_explicit_file_puts_dependencies_first() -> None:
     lock = replace(LOCK, conda=(conda("a", "1", "b >=1", "missing"), conda("b", "1", "c"), conda("c", "1", "a")))
     lines = explicit.write(lock).decode().splitlines()
     assert lines[:2] == ["# platform: linux-64", "@EXPLICIT"]
-    assert [line.rpartition("/")[2].partition("-")[0] for line in lines[2:]] == ["c", "b", "a"]
+    assert [line.rpartition("/")[2].partition("-")[0] for line in lines[2:5]] == ["c", "b", "a"]
+    assert [line.partition(" @ ")[0] for line in lines[5:]] == ["# pip Foo.Bar", "# pip tool"]
     assert lines[2].endswith("#sha256:" + "a" * 64)
     read = explicit.read(explicit.write(LOCK))
     assert [(item.name, item.version, item.build, item.sha256, item.channel) for item in read.conda] == [
@@ -302,7 +303,7 @@ foo==1 --hash=sha256:{"a" * 64} \
         ),
         ("x.conda-lock.yml", FOREIGN.encode(), {"platforms": ["linux-64", "osx-64"], "digest": "", "package_count": 2}),
         ("pylock.toml", pylock.write(VENV), {"format": "pylock", "platform": "linux-64", "package_count": 2, "digest": VENV.digest}),
-        ("spec.txt", explicit.write(LOCK), {"format": "explicit", "locked": True, "package_count": 2, "channels": [CHANNEL]}),
+        ("spec.txt", explicit.write(LOCK), {"format": "explicit", "locked": True, "package_count": 4, "channels": [CHANNEL]}),
         (
             "environment.yml",
             environment_yml.write(SPEC),
