@@ -18,7 +18,7 @@ from typing import Any
 from carrel.core import clock
 from carrel.core.errors import BadRequest, Conflict, InsufficientStorage, InvalidFile, NotFound, Unprocessable
 from carrel.core.progress import CancelSignal, NeverCancelled, OnProgress, Progress, ignore_progress
-from carrel.environments import archive_sources, building, conda_meta, files, inspection, transactions, verifying
+from carrel.environments import archive_sources, building, compiling, conda_meta, files, inspection, transactions, verifying
 from carrel.environments.applying import mark_requested
 from carrel.environments.conda import engine
 from carrel.environments.locations import current_platform, environments_folder
@@ -72,6 +72,7 @@ def rebuild(
     hubs: Sequence[str] = (),
     reference: str = "",
     replace_changed: bool = False,
+    compile_files: bool | None = None,
     on_event: OnProgress = ignore_progress,
     cancel: CancelSignal | None = None,
 ) -> Environment:
@@ -93,6 +94,9 @@ def rebuild(
         What the environment is for (a publication, the path of a notebook); kept with it for whoever clears up.
     replace_changed : bool
         Whether an environment that was rebuilt here and changed since may be replaced.
+    compile_files : bool, optional
+        Whether Python files are compiled ahead of their first import; by default when archives had to be fetched: what is in the
+        cache is there at once.
 
     Raises
     ------
@@ -117,7 +121,7 @@ def rebuild(
             if not already_built(lock, prefix):
                 _clear(prefix, replace_changed)
                 with building.in_place(prefix, {"digest": lock.digest}):
-                    _build_and_check(lock, prefix, sources, hubs, on_event, cancel)
+                    _build_and_check(lock, prefix, sources, hubs, compile_files, on_event, cancel)
     if reference:
         add_reference(prefix, reference)
     return inspection.inspect(prefix)
@@ -135,8 +139,26 @@ def add_reference(prefix: Path, reference: str) -> None:
         files.write_json(inspection.state_folder(prefix) / _MARK, {**mark, "references": [*others, latest][-_MOST_REFERENCES:]})
 
 
-def _build_and_check(lock: Lock, prefix: Path, sources: Sources, hubs: Sequence[str], on_event: OnProgress, cancel: CancelSignal) -> None:
-    _build(lock, prefix, sources, hubs, on_event, cancel)
+def _build_and_check(
+    lock: Lock,
+    prefix: Path,
+    sources: Sources,
+    hubs: Sequence[str],
+    compile_files: bool | None,
+    on_event: OnProgress,
+    cancel: CancelSignal,
+) -> None:
+    fetched = False
+
+    def watch(event: Progress) -> None:
+        nonlocal fetched
+        fetched = fetched or (event.stage == "download" and event.done > 0) or event.message.startswith("Prepared")  # as uv says it
+        on_event(event)
+
+    _build(lock, prefix, sources, hubs, watch, cancel)
+    if compile_files or (compile_files is None and fetched):
+        names = [package.name for package in lock.conda] + [normalize(package.name) for package in lock.pypi]
+        compiling.compile_packages(prefix, names, on_event=on_event, cancel=cancel)
     on_event(Progress("verify", message="Starting the interpreter"))
     names = {package.name for package in lock.conda} | {normalize(package.name) for package in lock.pypi}
     modules = ["ipykernel"] if "ipykernel" in names else []
