@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from carrel.core.errors import BadRequest
-from carrel.formats.environment import conda_lock, explicit, pylock
-from carrel.formats.environment.lock import Lock, LockKind
+from carrel.formats.environment import conda_lock, pylock
+from carrel.formats.environment.lock import Lock, LockKind, LockSet
 
 __all__ = ["dump_lock", "load_lock"]
 
@@ -33,10 +33,31 @@ def load_lock(filename: str, data: bytes, platform: str | None = None) -> Lock:
         The format is no lock (code ``not_a_lock``).
     InvalidFile
     """
-    if pylock.is_pylock_name(filename):
-        return pylock.read(data, platform=platform)
-    if "conda-lock" in filename:
+    from carrel.formats.environment import identifying, reading
+
+    try:
+        format_ = identifying.identify(filename, data)
+    except BadRequest as error:
+        raise _not_a_lock(filename) from error
+    if format_ is identifying.FileFormat.CONDA_LOCK:
         return conda_lock.read(data, platform)
-    if explicit.is_explicit(data):
-        return explicit.read(data)
-    raise BadRequest(f"{filename[:120]!r} is not a lock. Use conda-lock.yml, pylock.toml or an @EXPLICIT file.", code="not_a_lock")
+    if format_ not in identifying.LOCKS:
+        raise _not_a_lock(filename)
+    found = reading.read(filename, data, platform=platform)
+    if not isinstance(found, LockSet):
+        raise _not_a_lock(filename)
+    if len(found.locks) == 1:
+        return found.locks[0]
+    lock = found.for_platform(platform) if platform else None
+    if lock is None:
+        names = ", ".join(found.platforms)
+        known = {"platforms": list(found.platforms)}
+        if platform is None:
+            raise BadRequest(f"The lock file is for {names}: say which.", code="platform_required", **known)
+        raise BadRequest(f"The lock file is for {names}, not for {platform}.", code="wrong_platform", **known)
+    return lock
+
+
+def _not_a_lock(filename: str) -> BadRequest:
+    message = f"{filename[:120]!r} is not a lock. Use conda-lock.yml, pixi.lock, pylock.toml, uv.lock or an @EXPLICIT file."
+    return BadRequest(message, code="not_a_lock")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import BinaryIO
 
 from packaging.pylock import Pylock
@@ -13,14 +13,25 @@ from carrel.core.errors import BadRequest
 from carrel.core.kinds import Kind
 from carrel.core.names import slugify
 from carrel.formats.base import FileMetadata, Hints, Limits
-from carrel.formats.environment import conda_lock, environment_yml, explicit, pixi_lock, pylock, requirements, unlockable
+from carrel.formats.environment import (
+    conda_lock,
+    environment_yml,
+    explicit,
+    notebook_metadata,
+    pixi_lock,
+    pylock,
+    requirement_lines,
+    requirements,
+    script,
+    unlockable,
+    uv_lock,
+)
 from carrel.formats.environment.checks import refuse_credentials_in_text
 from carrel.formats.environment.description import Description, ListedPackage, of_lock
-from carrel.formats.parsing import decode_text, load_yaml, read_all, storable
+from carrel.formats.environment.identifying import FileFormat, by_name, identify
+from carrel.formats.environment.spec import EnvironmentSpec
+from carrel.formats.parsing import as_utf8, decode_text, load_yaml, read_all, storable
 
-_CONDA_LOCK_NAME = re.compile(r"(?:.*[._-])?conda-lock(?:[._-].*)?\.ya?ml\Z")
-_ENVIRONMENT_NAME = re.compile(r"(?:(?:.*[._-])?environment(?:[._-].*)?|env)\.ya?ml\Z")
-_REQUIREMENTS_NAME = re.compile(r"(?:.*[._-])?requirements(?:[._-].*)?\.(?:txt|in)\Z")
 _SPEC = re.compile(r"(?:[^\s:]+::)?([A-Za-z0-9_][A-Za-z0-9._-]*)\s*(?:={1,2}\s*([A-Za-z0-9_.!+]+)(?:=\S+)?\Z)?")
 _SNIFFED_BYTES = 256 * 1024
 
@@ -32,11 +43,11 @@ class EnvironmentFormat:
 
     def matches(self, filename: str) -> bool:
         """Whether a known format is named like *filename*; every ``.txt`` may be an explicit file."""
-        return filename.endswith(".txt") or _named(filename) is not None
+        return filename.endswith(".txt") or by_name(filename) is not None
 
     def recognises(self, source: BinaryIO | None, filename: str) -> bool:
         """Whether the name alone tells, or a ``.txt`` has the line ``@EXPLICIT``."""
-        if _named(filename) is not None:
+        if by_name(filename) is not None:
             return True
         return source is not None and _sniff(source)
 
@@ -57,7 +68,8 @@ class EnvironmentFormat:
         names = " ".join(item.name for item in description.packages)
         return FileMetadata(
             kind=Kind.ENVIRONMENT,
-            package=hints.package or slugify(description.name or re.sub(r"[.](?:ya?ml|toml|lock|txt)\Z", "", filename), "environment"),
+            package=hints.package
+            or slugify(description.name or re.sub(r"[.](?:ya?ml|toml|lock|txt|pyw?|ipynb)\Z", "", filename), "environment"),
             version=hints.version,
             filename=filename,
             attributes=description.to_json(),
@@ -81,17 +93,10 @@ def describe(data: bytes, filename: str) -> Description:
     BadRequest
         No format is known under this name (code ``unknown_environment_format``).
     """
-    refuse_credentials_in_text(decode_text(data, filename[:120]), filename[:120])
-    reader = _EXPLICIT if explicit.is_explicit(data) and filename.endswith((".txt", ".lock", ".explicit")) else _named(filename)
-    if reader is None and filename.endswith((".yml", ".yaml")):
-        reader = _YAML
-    if reader is None:
-        raise BadRequest(
-            f"{filename[:120]!r} is not the name of a known environment file. "
-            "Known are environment.yml, conda-lock.yml, pylock.toml, pixi.lock, requirements.txt and @EXPLICIT text files.",
-            code="unknown_environment_format",
-        )
-    return reader.describe(data)
+    format_ = identify(filename, data)
+    text = requirement_lines.decode(data) if format_ is FileFormat.REQUIREMENTS else decode_text(as_utf8(data), filename[:120])
+    refuse_credentials_in_text(text, filename[:120])
+    return _DESCRIBERS[format_](data)
 
 
 def _describe_conda_lock(data: bytes) -> Description:
@@ -129,19 +134,20 @@ def _describe_explicit(data: bytes) -> Description:
 
 
 def _describe_environment_yml(data: bytes) -> Description:
-    spec = environment_yml.read(data)
+    return _described(environment_yml.read(data), FileFormat.ENVIRONMENT_YML)
+
+
+def _described(spec: EnvironmentSpec, format_: FileFormat) -> Description:
     conda = [_listed(text) for text in (*spec.dependencies, *(text for _, text in spec.selected))]
-    pip = requirements.describe("\n".join(spec.pip).encode()).packages
+    pip = requirements.describe_requirements(spec, format_)
     python = next((text for text in spec.dependencies if _listed(text).name == "python"), "")
-    return Description(
-        format="environment.yml",
+    return replace(
+        pip,
         locked=False,
-        name=spec.name,
-        platforms=spec.platforms,
-        channels=spec.channels,
+        channels=spec.channels if conda else pip.channels,
         requested=(*spec.dependencies, *spec.pip),
-        python_version=python.removeprefix("python").lstrip(" =").strip(),
-        packages=(*conda, *pip),
+        python_version=python.removeprefix("python").lstrip(" =").strip() or spec.requires_python,
+        packages=(*conda, *pip.packages),
     )
 
 
@@ -153,35 +159,26 @@ def _listed(text: str) -> ListedPackage:
     return ListedPackage(match[1].lower(), match[2] or "", "", "conda", channel)
 
 
-@dataclass(frozen=True, slots=True)
-class _Reader:
-    matches: Callable[[str], bool]
-    describe: Callable[[bytes], Description]
+def _describe_conda_list(data: bytes) -> Description:
+    return _described(explicit.read_specs(data), FileFormat.CONDA_LIST)
 
 
-def _describe_yaml(data: bytes) -> Description:
-    """Describe a YAML file that someone says is an environment: its members tell the format."""
-    document = load_yaml(data, "The environment file")
-    members = set(document) if isinstance(document, dict) else set()
-    if {"metadata", "package"} <= members:
-        return _describe_conda_lock(data)
-    return pixi_lock.describe(data) if "environments" in members else _describe_environment_yml(data)
+def _describe_notebook(data: bytes) -> Description:
+    return _described(notebook_metadata.read(data), FileFormat.NOTEBOOK)
 
 
-_EXPLICIT = _Reader(lambda name: name.endswith(".explicit"), _describe_explicit)
-_YAML = _Reader(lambda name: name.endswith((".yml", ".yaml")), _describe_yaml)
-_READERS: tuple[_Reader, ...] = (
-    _Reader(lambda name: _CONDA_LOCK_NAME.match(name) is not None, _describe_conda_lock),
-    _Reader(pylock.is_pylock_name, _describe_pylock),
-    _Reader(lambda name: name == "pixi.lock" or name.endswith(".pixi.lock"), pixi_lock.describe),
-    _Reader(lambda name: _ENVIRONMENT_NAME.match(name) is not None, _describe_environment_yml),
-    _Reader(lambda name: _REQUIREMENTS_NAME.match(name) is not None, requirements.describe),
-    _EXPLICIT,
-)
-
-
-def _named(filename: str) -> _Reader | None:
-    return next((reader for reader in _READERS if reader.matches(filename)), None)
+_DESCRIBERS: dict[FileFormat, Callable[[bytes], Description]] = {
+    FileFormat.CONDA_LOCK: _describe_conda_lock,
+    FileFormat.PYLOCK: _describe_pylock,
+    FileFormat.PIXI_LOCK: pixi_lock.describe,
+    FileFormat.UV_LOCK: uv_lock.describe,
+    FileFormat.EXPLICIT: _describe_explicit,
+    FileFormat.CONDA_LIST: _describe_conda_list,
+    FileFormat.ENVIRONMENT_YML: _describe_environment_yml,
+    FileFormat.REQUIREMENTS: requirements.describe,
+    FileFormat.SCRIPT: script.describe,
+    FileFormat.NOTEBOOK: _describe_notebook,
+}
 
 
 def _sniff(source: BinaryIO) -> bool:

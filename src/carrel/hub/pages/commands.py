@@ -153,13 +153,18 @@ def rebuild(namespace: str, package: str, version: str, address: str, form: str,
     locked : bool
         Whether it is exact.
     """
-    shown = [Command(f"carrel reproduce {reference(namespace, package, version)}", "Carrel")] if locked else []
+    # requirements with digests are exact for pip and uv, which look up where the files are
+    exact = locked and form != "requirements"
+    shown = [Command(f"carrel reproduce {reference(namespace, package, version)}", "Carrel")] if exact else []
     tool = {
         "pylock": ("pylock.toml", "uv pip sync pylock.toml", "uv"),
         "conda-lock": ("conda-lock.yml", f"conda-lock install -n {package} conda-lock.yml", "conda-lock"),
         "environment.yml": ("environment.yml", f"conda env create -n {package} -f environment.yml", "conda"),
         "explicit": ("explicit.txt", f"conda create -n {package} --file explicit.txt", "conda"),
+        "conda-list": ("packages.txt", f"conda create -n {package} --file packages.txt", "conda"),
+        "pixi.toml": ("pixi.toml", "pixi install", "pixi"),
         "requirements": ("requirements.txt", "pip install -r requirements.txt", "pip"),
+        "script": ("script.py", "uv run script.py", "uv"),
     }.get(form)
     if tool is not None:
         shown.append(Command(f"curl -Lo {tool[0]} {address}\n{tool[1]}", tool[2]))
