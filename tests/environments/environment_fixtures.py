@@ -65,7 +65,9 @@ def change(prefix: Path, sources: Sources, *add: Spec, remove: Sequence[str] = (
     return made
 
 
-def run_as(user: int, python: Path, arguments: Sequence[object], home: Path, **variables: object) -> subprocess.CompletedProcess[str]:
+def run_as(
+    user: int, python: Path, arguments: Sequence[object], home: Path, *, group: int | None = None, **variables: object
+) -> subprocess.CompletedProcess[str]:
     """Run *python*, of a prefix that others may read, with this project's code as another user whose home is *home*."""
     packages = [Path(carrel.__file__).parents[1], Path(filelock.__file__).parents[1]]
     if not all(folder.stat().st_mode & 0o005 == 0o005 for package in packages for folder in [package, *package.parents]):
@@ -76,7 +78,7 @@ def run_as(user: int, python: Path, arguments: Sequence[object], home: Path, **v
         [python, *map(str, arguments)],
         env={**environment, "PYTHONDONTWRITEBYTECODE": "1"},
         user=user,
-        group=user,
+        group=user if group is None else group,
         extra_groups=[],
         cwd=home,
         capture_output=True,

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import platform
+import stat
 import sys
 from pathlib import Path
 
 import platformdirs
+
+from carrel.core.errors import Forbidden
 
 STATE_FOLDER = ".carrel"
 """Folder inside every changed environment: its lock, revisions and the mark of work under way. It lies in the prefix so
@@ -25,8 +29,56 @@ def cache_folder() -> Path:
 
 
 def conda_cache_folder() -> Path:
-    """Return the folder of extracted conda packages and repodata."""
-    return cache_folder() / "conda"
+    """Return the folder of extracted conda packages and repodata: this user's alone, also where the folder of caches is shared.
+
+    Raises
+    ------
+    carrel.core.errors.Forbidden
+        Somebody else made it.
+    """
+    folder = cache_folder() / "conda"
+    if not _is_shared():
+        return folder
+    _make_shared(folder)
+    own = folder / f"of-user-{os.getuid()}"
+    own.mkdir(mode=0o700, exist_ok=True)
+    status = own.lstat()
+    if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid() or status.st_mode & 0o022:
+        raise Forbidden(
+            f"{own} should be a folder of yours that nobody else may write to, and is not. Remove it, or choose another CARREL_CACHE_DIR.",
+            code="cache_not_yours",
+            path=str(own),
+        )
+    return own
+
+
+def shared_archives_folder() -> Path | None:
+    """Return the folder of archives that several users share; None when the caches are this user's alone."""
+    if not _is_shared():
+        return None
+    folder = cache_folder() / "conda"
+    for made in (folder, folder / "locks", folder / "archives"):
+        _make_shared(made)
+    return folder / "archives"
+
+
+def _is_shared() -> bool:
+    """Whether the folder of caches was chosen, and other users may write to it."""
+    if not os.environ.get("CARREL_CACHE_DIR") or os.name != "posix":
+        return False
+    folder = cache_folder()
+    folder.mkdir(parents=True, exist_ok=True)
+    status = folder.stat()
+    return bool(status.st_uid not in (os.getuid(), 0) or status.st_mode & 0o022)
+
+
+def _make_shared(folder: Path) -> None:
+    """Make a folder for those who may write to the one above it; what one puts there the others cannot take away."""
+    above = folder.parent.stat()
+    with contextlib.suppress(FileExistsError):
+        folder.mkdir()
+        with contextlib.suppress(PermissionError):
+            folder.chmod(stat.S_IMODE(above.st_mode) & 0o2777 | 0o700 | stat.S_ISVTX)
 
 
 def data_folder() -> Path:

@@ -1,22 +1,118 @@
-"""The cache of extracted conda packages, and what is in its entries. Used on both sides: it needs no native library.
+"""The caches of conda packages, and what is in their entries. Used on both sides: they need no native library.
 
-The layout is the library's: a folder ``name-version-build`` and beside it a ``.lock`` file with a revision (8 bytes) and the
-SHA-256 (32 bytes) of the archive. Should another version of the library want another layout, it does not find our entries
-and fetches again by itself.
+What is extracted (:class:`PackageStore`) belongs to one user, who links it into environments without another look: nobody
+else can write there. Its layout is the library's: a folder ``name-version-build`` and beside it a ``.lock`` file with a
+revision (8 bytes) and the SHA-256 (32 bytes) of the archive. Should another version of the library want another layout, it
+does not find our entries and fetches again by itself.
+
+Where ``CARREL_CACHE_DIR`` is a folder that several users may write to, they share the archives alone
+(:class:`SharedArchives`). This is promised there:
+
+* An archive is fetched once, however many processes and users want it at the same time; the others wait for it.
+* Whatever is taken from there is copied first, and the copy is used only if its SHA-256 is the one that the channel or the
+  lock says. So another user, or a program of theirs, can keep an archive from being found, and cannot put another in its place.
+* Indexes of channels are never shared: who could change them could change the digests too.
+* Nobody removes what another user has put there, not even what looks left behind.
+
+The folder should be the group's, with the set-group-id bit (``chmod 2770``); the folders in it are made for the same users,
+with the sticky bit.
 """
 
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
+import platform
+import re
 import shutil
+import stat
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 _STALE_SECONDS = 24 * 3600
+_CHUNK = 1 << 20
+_TEMPORARY = re.compile(r"\.carrel-(\d+)@([^-]*)-")
+_HOST = re.sub(r"[^A-Za-z0-9.]", "", platform.node())
+
+
+def temporary(folder: Path, name: str) -> Path:
+    """Return a path in *folder* that says whose work it is, so that others know when nobody works on it any more."""
+    return folder / f".carrel-{os.getpid()}@{_HOST}-{name}"
+
+
+def sweep(folder: Path) -> None:
+    """Remove what killed processes of this user left behind in *folder*."""
+    import psutil  # here, because linking is done without and must start at once
+
+    user = os.getuid() if hasattr(os, "getuid") else None
+    for path in folder.glob(".*"):
+        with contextlib.suppress(OSError):
+            status = path.lstat()
+            if user is not None and status.st_uid != user:
+                continue
+            match = _TEMPORARY.match(path.name)
+            if match and match[2] == _HOST:
+                dead = not psutil.pid_exists(int(match[1]))
+            else:  # another machine's, or the library's own
+                left = bool(match) or stat.S_ISDIR(status.st_mode)
+                dead = left and time.time() - status.st_mtime > _STALE_SECONDS
+            if dead:
+                remove(path)
+
+
+class SharedArchives:
+    """Archives as they were fetched, by their SHA-256, for all users of a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def take(self, sha256: str, filename: str, target: Path, on_bytes: Callable[[int], None]) -> bool:
+        """Copy the archive with this digest to *target*; return whether there was one."""
+        try:
+            # neither a link nor a pipe that somebody put there is followed
+            handle = os.open(self._path(sha256, filename), os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
+        except OSError:
+            return False
+        found, copied = hashlib.sha256(), 0
+        with os.fdopen(handle, "rb") as reading:
+            if not stat.S_ISREG(os.fstat(reading.fileno()).st_mode):
+                return False
+            with target.open("wb") as writing:
+                while chunk := reading.read(_CHUNK):
+                    writing.write(chunk)
+                    found.update(chunk)
+                    copied += len(chunk)
+                    on_bytes(len(chunk))
+        if found.hexdigest() == sha256:
+            return True
+        on_bytes(-copied)
+        with contextlib.suppress(OSError):
+            self._path(sha256, filename).unlink()  # one's own damaged one; another user's cannot be removed
+        return False
+
+    def put(self, archive: Path, sha256: str, filename: str) -> None:
+        """Keep a verified archive for everyone; where that is not possible, it is not kept."""
+        final, partial = self._path(sha256, filename), temporary(self.folder, f"{sha256[:16]}-{filename}")
+        try:
+            shutil.copyfile(archive, partial)
+            readable = stat.S_IMODE(self.folder.stat().st_mode) & 0o055
+            partial.chmod(0o400 | readable & 0o044)
+            partial.replace(final)
+        except OSError:
+            with contextlib.suppress(OSError):
+                partial.unlink(missing_ok=True)
+
+    def sweep(self) -> None:
+        """Remove what this user's killed processes left behind."""
+        sweep(self.folder)
+
+    def _path(self, sha256: str, filename: str) -> Path:
+        suffix = ".tar.bz2" if filename.endswith(".tar.bz2") else ".conda"
+        return self.folder / f"{sha256}{suffix}"
 
 
 class PackageStore:
@@ -41,16 +137,7 @@ class PackageStore:
 
     def sweep(self) -> None:
         """Remove what killed extractions left behind."""
-        import psutil  # here, because linking is done without and must start at once
-
-        for path in self.folder.glob(".*"):
-            with contextlib.suppress(OSError, ValueError):
-                if path.name.startswith(".carrel-"):
-                    dead = not psutil.pid_exists(int(path.name.split("-")[1]))
-                else:
-                    dead = path.is_dir() and time.time() - path.stat().st_mtime > _STALE_SECONDS
-                if dead:
-                    remove(path)
+        sweep(self.folder)
 
     def place(self, extracted: Path, described: Mapping[str, Any]) -> None:
         """Move an extracted package into the cache."""
@@ -63,13 +150,13 @@ class PackageStore:
             # same name, version and build from another channel: the old entry goes whole, never file by file
             if entry.exists():
                 lock.unlink(missing_ok=True)
-                discarded = self.folder / f".carrel-{os.getpid()}-old-{entry.name}"
+                discarded = temporary(self.folder, f"old-{entry.name}")
                 entry.rename(discarded)
                 remove(discarded)
             extracted.rename(entry)
-            temporary = self.folder / f".carrel-{os.getpid()}-{entry.name}.lock"
-            temporary.write_bytes((1).to_bytes(8, "big") + bytes.fromhex(described["sha256"]))
-            temporary.replace(lock)
+            partial = temporary(self.folder, f"{entry.name}.lock")
+            partial.write_bytes((1).to_bytes(8, "big") + bytes.fromhex(described["sha256"]))
+            partial.replace(lock)
 
     @contextlib.contextmanager
     def exclusive(self) -> Iterator[None]:

@@ -2,7 +2,8 @@
 
 The library can fill its cache only by installing, does not check archives that lie in local folders, and does not report
 which bytes came instead of the expected ones. So archives are fetched here, through the library's client: hashed on the
-way, refused when wrong, extracted beside the cache and moved into it (see :mod:`carrel.environments.conda.cache`).
+way, refused when wrong, extracted beside the cache and moved into it (see :mod:`carrel.environments.conda.cache`). One process
+fetches an archive; others that want it at the same time wait for it.
 """
 
 from __future__ import annotations
@@ -22,13 +23,17 @@ from urllib.parse import unquote, urlsplit
 from rattler.networking import Client
 from rattler.package_streaming import download_to_writer, extract
 
-from carrel.environments.conda.cache import PackageStore, remove
+from carrel.core.errors import Forbidden
+from carrel.environments import locks
+from carrel.environments.conda.cache import PackageStore, SharedArchives, remove, temporary
 from carrel.environments.conda.failure import Failure
 from carrel.environments.conda.network import make_client
+from carrel.environments.locations import shared_archives_folder
 
 Report = Callable[[str, int, int, str, str], None]
 _PARALLEL = 8
 _ATTEMPTS = 3
+_WAIT_SECONDS = 0.1
 _STATUS = re.compile(r"\((\d{3})\b")
 
 
@@ -80,6 +85,9 @@ async def fetch(request: dict[str, Any], report: Report) -> dict[str, Any]:
     """
     store = PackageStore(Path(request["cache"]))
     store.sweep()
+    shared = SharedArchives(folder) if (folder := shared_archives_folder()) else None
+    if shared is not None:
+        shared.sweep()
     wanted: list[dict[str, Any]] = request["records"]
     missing = [record for record in wanted if not store.holds(record)]
     total = sum(record.get("size") or 0 for record in missing)
@@ -94,7 +102,7 @@ async def fetch(request: dict[str, Any], report: Report) -> dict[str, Any]:
 
             await add_places(missing, request, client)
         with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
-            tasks = [asyncio.ensure_future(_fetch_one(record, store, client, meter, limit, pool)) for record in missing]
+            tasks = [asyncio.ensure_future(_fetch_once(record, store, shared, client, meter, limit, pool)) for record in missing]
             try:
                 await asyncio.gather(*tasks)
             except BaseException:
@@ -106,21 +114,67 @@ async def fetch(request: dict[str, Any], report: Report) -> dict[str, Any]:
     return {"fetched": len(missing)}
 
 
+async def _fetch_once(
+    record: dict[str, Any],
+    store: PackageStore,
+    shared: SharedArchives | None,
+    client: Client,
+    meter: _Meter,
+    limit: asyncio.Semaphore,
+    pool: ThreadPoolExecutor,
+) -> None:
+    """Fetch an archive, or wait for the process that is fetching it."""
+    key = record.get("sha256") or record.get("md5") or hashlib.sha256(str(record["url"]).encode()).hexdigest()
+    lock = (shared.folder if shared else store.folder).parent / "locks" / key
+    while True:
+        # while another process fetches this one, the next is begun
+        async with limit:
+            try:
+                release = locks.acquire(lock)
+            except Forbidden:  # another user's, for themselves alone: then both fetch
+                release = _nothing
+            if release is not None:
+                try:
+                    if store.holds(record):
+                        meter.add(record.get("size") or 0)
+                    else:
+                        await _fetch_one(record, store, shared, client, meter, pool)
+                finally:
+                    release()
+                return
+        await asyncio.sleep(_WAIT_SECONDS)
+
+
+def _nothing() -> None:
+    pass
+
+
 async def _fetch_one(
-    record: dict[str, Any], store: PackageStore, client: Client, meter: _Meter, limit: asyncio.Semaphore, pool: ThreadPoolExecutor
+    record: dict[str, Any],
+    store: PackageStore,
+    shared: SharedArchives | None,
+    client: Client,
+    meter: _Meter,
+    pool: ThreadPoolExecutor,
 ) -> None:
     filename = record.get("fn") or record["url"].rpartition("/")[2]
-    archive = store.folder / f".carrel-{os.getpid()}-{filename}"
-    folder = store.folder / f".carrel-{os.getpid()}-{filename}.d"
+    archive, folder = temporary(store.folder, filename), temporary(store.folder, f"{filename}.d")
     loop = asyncio.get_running_loop()
+    sha256 = record.get("sha256") or ""
+
+    def count(number: int) -> None:
+        loop.call_soon_threadsafe(meter.add, number)
+
     try:
-        async with limit:
+        if not (shared and sha256 and await loop.run_in_executor(pool, shared.take, sha256, filename, archive, count)):
             sha256 = await _download(record, filename, archive, client, meter)
-            try:
-                await loop.run_in_executor(pool, extract, archive, folder)
-            except Exception as error:
-                raise Failure("archive", f"{filename} cannot be extracted: {error}", filename=filename) from error
-            await loop.run_in_executor(pool, store.place, folder, {**record, "sha256": sha256})
+            if shared:
+                await loop.run_in_executor(pool, shared.put, archive, sha256, filename)
+        try:
+            await loop.run_in_executor(pool, extract, archive, folder)
+        except Exception as error:
+            raise Failure("archive", f"{filename} cannot be extracted: {error}", filename=filename) from error
+        await loop.run_in_executor(pool, store.place, folder, {**record, "sha256": sha256})
     finally:
         archive.unlink(missing_ok=True)
         remove(folder)
