@@ -4,8 +4,8 @@ import pytest
 
 from carrel.environments.models import Spec
 from carrel.environments.naming import normalize, top_level_modules
-from carrel.environments.planning import conda_spec
-from carrel.environments.pypi.planning import requirement
+from carrel.environments.specs import conda_text
+from carrel.environments.specs import requirement
 
 
 def test_modules_are_found_among_files() -> None:
@@ -32,9 +32,9 @@ def test_names_are_compared_as_pypi_does() -> None:
     [(None, "x", "x"), ("1.2", "x ==1.2", "x==1.2"), (">=1,<2", "x >=1,<2", "x<2,>=1"), ("1.*", "x 1.*", "x==1.*")],
 )
 def test_wishes_in_both_grammars(version: str | None, conda: str, pip: str) -> None:
-    assert conda_spec(Spec("X", version)) == conda
+    assert conda_text(Spec("X", version)) == conda
     assert requirement(Spec("x", version, source="pypi")) == pip
 
 
 def test_a_channel_in_a_wish_has_no_credentials() -> None:
-    assert conda_spec(Spec("x", channel="https://h/t/ca-secret1/acme/")) == "https://h/acme::x"
+    assert conda_text(Spec("x", channel="https://h/t/ca-secret1/acme/")) == "https://h/acme::x"

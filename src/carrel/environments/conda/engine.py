@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -25,13 +24,12 @@ from carrel.core.errors import (
     UpstreamError,
 )
 from carrel.core.progress import CancelSignal, NeverCancelled, OnProgress, Progress, ignore_progress
-from carrel.environments import processes
+from carrel.environments import conflicts, processes
 from carrel.environments.conda.cache import PackageStore, complete, contents
 from carrel.environments.credentials import redact, strip_url
 from carrel.environments.locations import conda_cache_folder
 from carrel.environments.models import Sources
 
-_BRANCHES = " │├└─"
 _WORKER = "carrel.environments.conda.worker"
 
 
@@ -54,7 +52,12 @@ def solve(
     carrel.core.errors.Unsolvable
     """
     request = {"command": "solve", "prefix": str(prefix) if prefix else None, "channels": list(sources.channels), **wishes}
-    result: dict[str, Any] = _call(request, sources.headers, on_event, cancel or NeverCancelled())
+    try:
+        result: dict[str, Any] = _call(request, sources.headers, on_event, cancel or NeverCancelled())
+    except Unsolvable as error:
+        asked = conflicts.Asked(add=wishes.get("add") or (), pins=wishes.get("pins") or ())
+        tree = error.fields["explanation"]
+        raise Unsolvable(conflicts.conda_sentence(tree, asked), explanation=tree) from error
     return result
 
 
@@ -268,32 +271,7 @@ def _http_error(status: int, filename: str, url: str) -> CarrelError:
 
 def _unsolvable(message: str) -> Unsolvable:
     tree = message.removeprefix("Cannot solve the request because of: ").strip()
-    first = tree.splitlines()[0].strip() if tree else ""
-    if first.startswith("No candidates were found for "):
-        name = first.removeprefix("No candidates were found for ").rstrip(".").removesuffix(" *")
-        detail = f"No channel has a package that matches “{name}”. Check the spelling, or add the channel that has it."
-    else:
-        detail = f"No set of packages satisfies this: {_conflicts(tree) or first or 'the request contradicts itself'}."
-    return Unsolvable(detail, explanation=tree)
-
-
-def _conflicts(tree: str) -> str:
-    """Return the leaves of the solver's tree with what they hang on: ``gamma 1.0 would require alpha <2, which …``."""
-    found: list[str] = []
-    above: list[tuple[int, str]] = []
-    for line in tree.splitlines():
-        text = line.lstrip(_BRANCHES)
-        depth = len(line) - len(text)
-        while above and above[-1][0] >= depth:
-            above.pop()
-        text = text.strip().rstrip(".:,")
-        if re.search(r", (?:for )?which ", text):
-            parent = above[-1][1] if above else ""
-            sentence = f"{parent} {text}" if parent.endswith("would require") else text
-            if sentence not in found:
-                found.append(sentence)
-        above.append((depth, text))
-    return "; ".join(found[:3])
+    return Unsolvable(conflicts.conda_sentence(tree), explanation=tree)
 
 
 def _first_lines(message: str) -> str:

@@ -45,6 +45,8 @@ async def solve(request: dict[str, Any], report: Report) -> dict[str, Any]:
         conda's name of the platform to solve for; this machine's by default.
     ``virtual_packages``
         ``name=version=build`` (``__osx=11.0=0``), in place of those of this machine.
+
+    The answer's ``channels`` tells under which names channels were given, by address.
     """
     report("solve", 0, 0, "", "Reading channels")
     return await _Task(request, Solver(request)).run()
@@ -79,9 +81,11 @@ class _Task:
         self.installed = prefix_records(request["prefix"]) if request.get("prefix") else {}
         self.protected = {name for name in request.get("protected") or [] if name in self.installed}
         self.leaving = leaving_names(self.installed, request, self.protected)
-        self.additions = {spec.name.normalized: spec for spec in map(parse, request.get("add") or [])}
+        self.wanted = [parse(text) for text in request.get("add") or []]
+        self.additions = {spec.name.normalized: spec for spec in self.wanted}
         self.updates = [name for name in request.get("update") or [] if name in self.installed and name not in self.leaving]
-        self.bounds = [spec for spec in map(parse, request.get("bounds") or []) if self._fits(spec)]
+        bounds = {text: parse(text) for text in request.get("bounds") or []}
+        self.bounds = {text: spec for text, spec in bounds.items() if self._fits(spec)}
         self.unmet: list[str] = []
         self.pins = list(self._pins())
 
@@ -89,6 +93,9 @@ class _Task:
         """Whether what is installed fulfils *spec*: what is broken already cannot be kept."""
         present = self.installed.get(spec.name.normalized)
         return present is not None and present.matches(spec)
+
+    def _stays(self, name: str) -> bool:
+        return all(self._fits(spec) for spec in self.wanted if spec.name.normalized == name)
 
     def _pins(self) -> Iterator[MatchSpec]:
         for text in self.request.get("pins") or []:
@@ -100,14 +107,14 @@ class _Task:
                 yield pin
 
     async def run(self) -> dict[str, Any]:
-        result = await self._solved(self.bounds)
+        result = await self._solved(list(self.bounds.values()))
         for name in self.leaving:
             if name in result:
                 needing = dependents(result, name)
                 raise Failure("protected", f"{name} cannot be removed: {listed(needing) or 'another package'} needs it.", name=name)
-        broken = [str(bound) for bound in self.bounds if not _holds(result, bound)]
+        broken = [text for text, bound in self.bounds.items() if not _holds(result, bound)]
         found = difference(self.installed, result, self.request, set(self.additions), set(self.updates))
-        return {**found, "unmet_pins": self.unmet, "broken_bounds": broken, "held": await self._held(result)}
+        return {**found, "unmet_pins": self.unmet, "broken_bounds": broken, "held": await self._held(result), "channels": self.solver.names}
 
     async def _solved(self, bounds: list[MatchSpec]) -> dict[str, Any]:
         specs, preferred = self._specs(), self._preferred()
@@ -118,7 +125,10 @@ class _Task:
         return {record.name.normalized: record for record in solved}
 
     def _specs(self) -> list[MatchSpec]:
-        specs = list(self.additions.values())
+        specs = list(self.wanted)
+        # the library asks channels for what fits the specification only: by the bare name it sees which channel is the first
+        # that has the package at all
+        specs += [parse(name) for name, spec in self.additions.items() if spec.channel is None and not spec_has_url(spec)]
         for name, record in self.installed.items():
             if name in self.leaving or name in self.additions:
                 continue
@@ -134,7 +144,7 @@ class _Task:
         moving = {*self.leaving, *self.updates, *self.additions}
         preferred = [record for name, record in self.installed.items() if name not in moving]
         # a package asked for again with a version that it already has does not move
-        return preferred + [self.installed[name] for name, spec in self.additions.items() if name in self.installed and self._fits(spec)]
+        return preferred + [self.installed[name] for name in self.additions if name in self.installed and self._stays(name)]
 
     async def _again(self, specs: list[MatchSpec], preferred: list[Any], bounds: list[MatchSpec], first: SolverError) -> list[Any]:
         """Solve again, less strictly; the first conflict is the one that is told when this fails too."""
@@ -153,7 +163,7 @@ class _Task:
 
     async def _held(self, result: Mapping[str, Any]) -> dict[str, str]:
         """Return what would be updated further were it not for the bounds."""
-        names = {bound.name.normalized for bound in self.bounds} & {*self.updates, *self.additions}
+        names = {bound.name.normalized for bound in self.bounds.values()} & {*self.updates, *self.additions}
         if not names:
             return {}
         with contextlib.suppress(Failure):
@@ -203,6 +213,7 @@ class Solver:
     def __init__(self, request: dict[str, Any], gateway: Gateway | None = None, timeout: timedelta | None = None) -> None:
         self.channels = [Channel(channel) for channel in request["channels"]]
         self.gateway = gateway or Gateway(cache_dir=Path(request["cache"]) / "repodata", client=make_client(request.get("headers") or {}))
+        self.names = {channel.base_url: given for channel, given in zip(self.channels, request["channels"], strict=True)}
         self._platforms = [request["platform"], "noarch"] if request.get("platform") else None
         self._virtual = virtual_packages(request.get("virtual_packages"))
         self._exclude_newer = moment(request.get("exclude_newer"))
@@ -226,6 +237,11 @@ class Solver:
             return solved
         except GatewayError as error:
             raise Failure("network", str(error)) from error
+
+
+def spec_has_url(spec: MatchSpec) -> bool:
+    """Whether a specification is the address of one archive."""
+    return "url=" in str(spec)
 
 
 def parse(spec: str) -> MatchSpec:

@@ -7,44 +7,31 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from packaging.requirements import InvalidRequirement, Requirement
+from packaging.requirements import Requirement
 
 from carrel.core.errors import BadRequest, CarrelError, Unsolvable
 from carrel.core.progress import CancelSignal, OnProgress
+from carrel.environments import needs, policies
 from carrel.environments.credentials import strip_url
 from carrel.environments.distributions import Distribution
-from carrel.environments.models import Environment, Notice, PlannedPackage, PypiStep, Sources, Spec
+from carrel.environments.models import Environment, Notice, PlannedPackage, Policy, PypiStep, Sources, Spec
 from carrel.environments.naming import normalize
 from carrel.environments.pypi import pylock, uv
+from carrel.environments.specs import requirement
+
+_DISK_FACTOR = 3  # installed size of a wheel over its own, roughly
 
 
 @dataclass(frozen=True, slots=True)
 class PypiResult:
-    """What uv would do."""
+    """What uv would do. ``direct`` are the addresses of what comes from no index, by normalized name."""
 
     added: tuple[PlannedPackage, ...] = ()
     changed: tuple[PlannedPackage, ...] = ()
     removed: tuple[PlannedPackage, ...] = ()
     warnings: tuple[Notice, ...] = ()
+    direct: Mapping[str, str] = field(default_factory=dict)
     step: PypiStep = field(default_factory=PypiStep)
-
-
-def requirement(spec: Spec) -> str:
-    """Return *spec* as a requirement (PEP 508).
-
-    Raises
-    ------
-    BadRequest
-    """
-    version = (spec.version or "").strip()
-    text = spec.name
-    if version:
-        exact = version[0].isdigit()
-        text += f"=={version}" if exact else version
-    try:
-        return str(Requirement(text))
-    except InvalidRequirement as error:
-        raise BadRequest(f"{text!r} is not a requirement: {error}", code="invalid_requirement") from error
 
 
 def plan_pypi(
@@ -57,6 +44,7 @@ def plan_pypi(
     conda_owned: Mapping[str, str],
     conda_arriving: Collection[str],
     sources: Sources,
+    policy: Policy,
     on_event: OnProgress,
     cancel: CancelSignal,
 ) -> PypiResult:
@@ -80,6 +68,8 @@ def plan_pypi(
     requirements = [requirement(spec) for spec in add] + [name for name in update if name in present]
     asked = {normalize(Requirement(text).name) for text in requirements}
     constraints = [f"{name}=={version}" for name, version in sorted(conda_owned.items()) if name not in asked or name not in present]
+    constraints += [pin for name, pin in sorted(policies.pypi_pins(policy).items()) if name not in conda_owned]
+    exclude_newer = policies.until(policy)
     narrowed = _narrow(sources, add)
     try:
         changes = uv.dry_run(
@@ -88,6 +78,7 @@ def plan_pypi(
             upgrade=list(update),
             constraints=constraints,
             excludes=sorted(set(conda_arriving) - asked),
+            exclude_newer=exclude_newer,
             sources=narrowed,
             on_event=on_event,
             cancel=cancel,
@@ -103,7 +94,10 @@ def plan_pypi(
             code="conda_owned",
             explanation="",
         )
-    packages = uv.lock_pins(python, installing, sources=narrowed, cancel=cancel) if installing else []
+    direct = {normalize(spec.name): requirement(spec) for spec in add if spec.url and normalize(spec.name) in installing}
+    packages = []
+    if installing:
+        packages = uv.lock_pins(python, installing, direct=direct, sources=narrowed, cancel=cancel, exclude_newer=exclude_newer)
     lines = _lines(packages, installing, present, asked)
     requested = {name for name in asked if not (name in update and name in present and not present[name].requested)}
     requested |= {name for name in installing if name in present and present[name].requested}
@@ -112,6 +106,7 @@ def plan_pypi(
         changed=tuple(line for line in lines if line.from_version is not None),
         removed=tuple(_removed(present[name], "requested") for name in sorted(leaving & set(present))),
         warnings=tuple(warnings),
+        direct={normalize(spec.name): spec.url for spec in add if spec.url},
         step=PypiStep(
             pylock=pylock.dump(packages),
             install=installing,
@@ -141,22 +136,10 @@ def _guard_conda(add: Sequence[Spec], conda_owned: Mapping[str, str]) -> list[No
 def _dependents(leaving: Collection[str], present: Mapping[str, Distribution]) -> list[Notice]:
     notices = []
     for name in sorted(leaving):
-        users = sorted(d.name for d in present.values() if d.key not in leaving and name in _needs(d))
+        users = sorted(d.name for d in present.values() if d.key not in leaving and name in needs.names(d))
         if users:
             notices.append(Notice("still_needed", f"{', '.join(users)} will not work without {name}."))
     return notices
-
-
-def _needs(distribution: Distribution) -> set[str]:
-    names = set()
-    for text in distribution.requires:
-        try:
-            parsed = Requirement(text)
-        except InvalidRequirement:
-            continue
-        if parsed.marker is None or parsed.marker.evaluate({"extra": ""}):
-            names.add(normalize(parsed.name))
-    return names
 
 
 def _lines(
@@ -169,6 +152,7 @@ def _lines(
         package = by_name.get(name, {})
         archive = pylock.likely_archive(package)
         others = sorted(set(asked) - {name})
+        size = int(archive.get("size") or 0)
         lines.append(
             PlannedPackage(
                 name=str(package.get("name") or name),
@@ -177,10 +161,12 @@ def _lines(
                 build="",
                 source="pypi",
                 channel=strip_url(str(package.get("index") or "")),
-                size=int(archive.get("size") or 0),
+                size=size,
                 url=strip_url(str(archive.get("url") or "")),
                 sha256=str((archive.get("hashes") or {}).get("sha256") or ""),
                 reason="requested" if name in asked else f"needed by {', '.join(others)}",
+                # another version of the same package is a better measure than the archive
+                disk_bytes=old.size if old and old.size else size * _DISK_FACTOR,
             )
         )
     return lines

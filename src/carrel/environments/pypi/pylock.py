@@ -54,8 +54,8 @@ def likely_archive(package: Mapping[str, Any]) -> Mapping[str, Any]:
     fitting = list(_fitting(wheels)) or wheels
     if fitting:
         return fitting[0]
-    sdist: Mapping[str, Any] = package.get("sdist") or {}
-    return sdist
+    other: Mapping[str, Any] = package.get("sdist") or package.get("archive") or {}
+    return other
 
 
 def _fitting(wheels: Iterable[Mapping[str, Any]]) -> Iterable[Mapping[str, Any]]:

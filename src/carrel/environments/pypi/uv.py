@@ -19,8 +19,8 @@ from urllib.parse import urlsplit
 
 from carrel.core.errors import BadRequest, CarrelError, DigestMismatch, NotFound, Unauthenticated, Unavailable, Unsolvable, UpstreamError
 from carrel.core.progress import CancelSignal, NeverCancelled, OnProgress, Progress
-from carrel.environments import processes
-from carrel.environments.credentials import redact, strip_url, user_and_password
+from carrel.environments import conflicts, processes
+from carrel.environments.credentials import redact, user_and_password
 from carrel.environments.models import Sources
 from carrel.environments.naming import normalize
 
@@ -131,10 +131,7 @@ def _error(text: str, indexes: Sequence[str]) -> CarrelError:
         )
     if "no solution found" in lower:
         tree = message.partition("\n")[2].strip() or message
-        if match := re.search(r"Because (\S+) was not found in the package registry", tree):
-            where = ", ".join(strip_url(index) for index in indexes) or "no index (none is set up)"
-            return Unsolvable(f"There is no package “{match[1]}” on {where}. Check the spelling.", explanation=tree)
-        return Unsolvable(f"No set of packages satisfies this: {_sentence(tree)}", explanation=tree)
+        return Unsolvable(conflicts.uv_sentence(tree, indexes), explanation=tree)
     if "401 unauthorized" in lower or "403 forbidden" in lower:
         return Unauthenticated(f"A package index wants you to sign in, or does not let you read: {_sentence(message)}")
     if any(word in lower for word in ("error sending request", "failed to fetch", "connection refused", "timed out", "dns error")):
@@ -186,9 +183,14 @@ def lock_pins(
     sources: Sources,
     cancel: CancelSignal,
     exclude_newer: str | None = None,
+    direct: Mapping[str, str] | None = None,
 ) -> list[dict[str, Any]]:
-    """Return the ``packages`` of a pylock.toml for exactly *pins* (name to version), files and digests included."""
-    with workspace({"requirements.in": [f"{name}=={version}" for name, version in sorted(pins.items())]}) as folder:
+    """Return the ``packages`` of a pylock.toml for exactly *pins* (name to version), files and digests included.
+
+    *direct* are the requirements of those that come from an address of their own, by name.
+    """
+    lines = [(direct or {}).get(name) or f"{name}=={version}" for name, version in sorted(pins.items())]
+    with workspace({"requirements.in": lines}) as folder:
         output = folder / "pylock.toml"
         arguments: list[str | Path] = ["pip", "compile", folder / "requirements.in", "--no-deps", "--format", "pylock.toml", "-o", output]
         arguments += ["--python", python, "--no-header", "--quiet", *_until(exclude_newer)]
