@@ -13,10 +13,11 @@ if TYPE_CHECKING:
     from carrel.environments.building import sweep
     from carrel.environments.capturing import capture
     from carrel.environments.cloning import clone
+    from carrel.environments.environment_files import read_environment_file
     from carrel.environments.exporting import environment_file, environment_yml
     from carrel.environments.health import problems
     from carrel.environments.inspection import environment_id, find_prefix, inspect, installed
-    from carrel.environments.kernels import install_kernelspec, remove_kernelspec
+    from carrel.environments.kernels import install_kernelspec, install_kernelspecs, kernels_in, remove_kernelspec
     from carrel.environments.live import kernel_environment
     from carrel.environments.models import (
         Applied,
@@ -65,11 +66,14 @@ __all__ = [
     "history",
     "inspect",
     "install_kernelspec",
+    "install_kernelspecs",
     "installed",
     "kernel_environment",
+    "kernels_in",
     "note_changes",
     "plan",
     "problems",
+    "read_environment_file",
     "rebuild",
     "remove_kernelspec",
     "repair",
@@ -83,10 +87,11 @@ _WHERE = {
     "building": ("sweep",),
     "capturing": ("capture",),
     "cloning": ("clone",),
+    "environment_files": ("read_environment_file",),
     "exporting": ("environment_file", "environment_yml"),
     "health": ("problems",),
     "inspection": ("environment_id", "find_prefix", "inspect", "installed"),
-    "kernels": ("install_kernelspec", "remove_kernelspec"),
+    "kernels": ("install_kernelspec", "install_kernelspecs", "kernels_in", "remove_kernelspec"),
     "live": ("kernel_environment",),
     "models": (
         "Applied",

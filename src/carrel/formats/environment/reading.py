@@ -14,6 +14,7 @@ from carrel.formats.environment import (
     environment_yml,
     explicit,
     notebook_metadata,
+    pixi_lock,
     pylock,
     requirements,
     script,
@@ -115,6 +116,7 @@ def _names(spec: EnvironmentSpec) -> set[str]:
 _READERS: dict[FileFormat, Callable[[bytes, _Asked], LockSet | EnvironmentSpec]] = {
     FileFormat.CONDA_LOCK: lambda data, asked: conda_lock.read_all(data),
     FileFormat.PYLOCK: _pylock,
+    FileFormat.PIXI_LOCK: lambda data, asked: pixi_lock.read(data),
     FileFormat.UV_LOCK: _uv_lock,
     FileFormat.EXPLICIT: lambda data, asked: LockSet((explicit.read(data),)),
     FileFormat.CONDA_LIST: lambda data, asked: explicit.read_specs(data),

@@ -15,6 +15,7 @@ COMMANDS: dict[str, Lazy] = {
     "update": Lazy(f"{_HERE}.update", "Update packages."),
     "history": Lazy(f"{_HERE}.history", "List the changes of an environment."),
     "undo": Lazy(f"{_HERE}.undo", "Go back to an earlier state."),
+    "export": Lazy(f"{_HERE}.export", "Write an environment as a file for other tools."),
     "diff": Lazy(f"{_HERE}.diff", "Compare environments, revisions and locks."),
     "capture": Lazy(f"{_HERE}.capture", "Write the exact lock of an environment."),
     "rebuild": Lazy(f"{_HERE}.rebuild", "Build the environment of a lock."),
