@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
 from packaging.specifiers import SpecifierSet
+from packaging.version import Version
 
 from carrel.core import clock
 from carrel.core.errors import BadRequest
@@ -171,11 +173,11 @@ def _sources(spec: EnvironmentSpec, lines: asked.PipLines, sources: Sources) -> 
 def _python_version(requires: str, cancel: CancelSignal) -> str:
     """Return the version of Python of a virtual environment: one of this machine's if any will do."""
     first = python_for(requires)
-    allowed = SpecifierSet(requires)
-    here = [version for version, _ in uv.find_interpreters(cancel=cancel) if allowed.contains(version)] if requires else []
-    if not here or first in here:
+    if first == ".".join(map(str, sys.version_info[:3])):
         return first
-    return max(here, key=lambda version: tuple(int(part) for part in version.split(".") if part.isdigit()))
+    allowed = SpecifierSet(requires)
+    here = [version for version, _ in uv.find_interpreters(cancel=cancel) if allowed.contains(version)]
+    return max(here, key=Version) if here else first
 
 
 def check_platforms(platforms: Sequence[str]) -> tuple[str, ...]:

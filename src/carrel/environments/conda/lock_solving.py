@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rattler import Channel, ChannelPriority, Gateway, MatchSpec, PackageName, Version
+from rattler import Channel, ChannelPriority, Gateway, MatchSpec, Version
 from rattler import solve as rattler_solve
 from rattler.exceptions import GatewayError, InvalidMatchSpecError, SolverError
 
@@ -118,9 +118,7 @@ async def _query(gateway: Gateway, channels: Sequence[Channel], platforms: Seque
     known: dict[str, list[Any]] = {}
     try:
         # "disabled": exactly the given channels, in their order
-        answer = await gateway.query(
-            list(channels), list(platforms), [PackageName(name) for name in names], recursive=False, channel_relations="disabled"
-        )
+        answer = await gateway.query(list(channels), list(platforms), list(names), recursive=False, channel_relations="disabled")
     except GatewayError as error:
         raise Failure("network", str(error)) from error
     per_channel = len(answer) // max(len(channels), 1) or 1
