@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
+from carrel.core import clock
 from carrel.core.errors import Unprocessable
 from carrel.core.progress import CancelSignal, OnProgress, ignore_progress
 from carrel.environments import differences
@@ -39,9 +41,7 @@ class Elsewhere:
     def other_versions(self) -> tuple[Changed, ...]:
         """Packages with another version, or from another source."""
         return tuple(
-            pair
-            for pair in self.difference.changed
-            if (pair.before.version, pair.before.source) != (pair.after.version, pair.after.source)
+            pair for pair in self.difference.changed if (pair.before.version, pair.before.source) != (pair.after.version, pair.after.source)
         )
 
     @property
@@ -59,6 +59,33 @@ class Elsewhere:
     def extra(self) -> tuple[Package, ...]:
         """Packages that are there in addition."""
         return self.difference.added
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what differs as plain values."""
+        return {
+            "platform": self.lock.platform,
+            "captured_on": self.captured.platform,
+            "solved_as_of": clock.to_rfc3339(self.lock.exclude_newer or self.captured.captured_at),
+            "packages": len(self.lock.conda) + len(self.lock.pypi),
+            "download_bytes": self.lock.download_bytes,
+            "versions": [
+                {"name": pair.name, "from": pair.before.version, "to": pair.after.version, "source": pair.after.source}
+                for pair in self.other_versions
+            ],
+            "builds": [{"name": pair.name, "from": pair.before.build, "to": pair.after.build} for pair in self.other_builds],
+            "missing": [{"name": one.name, "version": one.version, "source": one.source} for one in self.missing],
+            "extra": [{"name": one.name, "version": one.version, "source": one.source} for one in self.extra],
+            "problems": [{"code": one.code, "message": one.message, "name": one.name} for one in self.lock.problems],
+        }
+
+    def lines(self) -> list[str]:
+        """Return what differs as text: versions first, builds by number."""
+        total = len(self.lock.conda) + len(self.lock.pypi)
+        found = [f"~ {pair.name} {pair.before.version} → {pair.after.version}" for pair in self.other_versions]
+        found += [f"- {one.name} {one.version}" for one in self.missing]
+        found += [f"+ {one.name} {one.version}" for one in self.extra]
+        same = total - len(self.other_versions) - len(self.extra)
+        return [*found, f"{same} of {total} packages have the captured version, {len(self.other_builds)} of them in another build"]
 
 
 def solve_elsewhere(

@@ -56,7 +56,7 @@ def _environment(
     lock = publication.lock
     if lock is None:
         return None
-    matches = not lock.platform or lock.platform == current_platform()
+    matches = publication.fits
     if not matches:
         message = f"The environment was captured on {lock.platform}; this machine is {current_platform()}."
         warnings.append({"code": "platform_mismatch", "message": message})
@@ -65,6 +65,7 @@ def _environment(
         "kind": describe_kind(lock),
         "platform": lock.platform,
         "matches_platform": matches,
+        "solvable": not matches,
         "package_count": len(lock.conda) + len(lock.pypi),
         "python_version": lock.python_version or None,
         "packages": lock_packages(lock),

@@ -36,5 +36,6 @@ ROUTES: list[tuple[str, Any]] = [
     (r"/carrel/publish", publish.PublishHandler),
     (r"/carrel/publish/undo", publish.PublishUndoHandler),
     (r"/carrel/reproduce/review", reproduce.ReviewHandler),
+    (r"/carrel/reproduce/solve", reproduce.SolveHandler),
     (r"/carrel/reproduce", reproduce.ReproduceHandler),
 ]

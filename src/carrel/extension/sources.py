@@ -132,6 +132,10 @@ class SourceBook:
         indexes += [source.url for source in self._indexes]
         return Sources(tuple(source.url for source in self._channels), tuple(indexes), self._access.headers())
 
+    def for_rebuild(self) -> Sources:
+        """Return where archives of a lock are looked for when they are gone from their own places."""
+        return Sources(tuple(s.url for s in self._channels), tuple(s.url for s in self._indexes), self._access.headers())
+
     def known_addresses(self) -> list[str]:
         """Return the addresses of the configured indexes and of the configured hub, no other one that a link may name."""
         return [*(source.url for source in self._indexes), *([self._access.url] if self._access.url else [])]

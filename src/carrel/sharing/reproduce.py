@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
 import json
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -17,15 +15,18 @@ from jupyter_core.paths import jupyter_data_dir
 from carrel.client.hub import HubClient
 from carrel.client.models import File, Package, Release
 from carrel.client.references import Reference
-from carrel.core.errors import BadRequest, Forbidden, InvalidFile, NotFound, Unprocessable
+from carrel.core.errors import Forbidden, NotFound
 from carrel.core.kinds import Kind
-from carrel.core.progress import CancelSignal, OnProgress, Progress
-from carrel.environments import Sources, already_built, environment_folder, inspect, install_kernelspec, rebuild
+from carrel.core.progress import CancelSignal, OnProgress, Progress, ignore_progress
+from carrel.environments import Sources, already_built, environment_folder, inspect, install_kernelspecs, rebuild
 from carrel.environments.credentials import strip_url
+from carrel.environments.elsewhere import Elsewhere, platform_mismatch, solve_elsewhere
 from carrel.environments.locations import current_platform, data_folder
-from carrel.formats.environment import load_lock
-from carrel.formats.environment.lock import Lock, LockKind, split_conda_url
+from carrel.environments.rebuilding import add_reference
+from carrel.formats.environment import conda_lock, load_lock
+from carrel.formats.environment.lock import Lock, LockKind, LockSet, split_conda_url
 from carrel.sharing import notebook as notebooks
+from carrel.sharing.placing import place
 
 LOCK_FILENAMES = ("conda-lock.yml", "pylock.toml")
 NOTEBOOK_BYTES = 100_000_000
@@ -41,7 +42,28 @@ class Publication:
     notebook_file: File | None
     notebook: dict[str, Any] | None
     lock_file: File | None
-    lock: Lock | None
+    locks: LockSet | None
+
+    @property
+    def lock(self) -> Lock | None:
+        """The lock for this platform, else the one that was captured elsewhere."""
+        return (self.locks.for_platform(current_platform()) or self.locks.locks[0]) if self.locks else None
+
+    @property
+    def fits(self) -> bool:
+        """Whether there is a lock for this platform."""
+        return self.lock is not None and (not self.lock.platform or self.lock.platform in (current_platform(), "noarch"))
+
+    @property
+    def language(self) -> str | None:
+        """Language of the notebook, None where it does not tell."""
+        metadata = (self.notebook or {}).get("metadata")
+        metadata = metadata if isinstance(metadata, dict) else {}
+        for told, key in (("kernelspec", "language"), ("language_info", "name")):
+            part = metadata.get(told)
+            if isinstance(part, dict) and isinstance(part.get(key), str) and part[key]:
+                return str(part[key])
+        return None
 
     @property
     def reference(self) -> Reference:
@@ -75,13 +97,32 @@ def origin(url: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Reproduced:
-    """What was made: the notebook's copy, its kernel and the environment."""
+    """What was made.
+
+    Attributes
+    ----------
+    path : Path or None
+        The notebook's copy.
+    kernel_name, environment, prefix
+        The notebook's kernel, the environment's id and folder.
+    built : bool
+        Whether the environment was built now.
+    kernels : tuple of str
+        All kernels that were set up: one for each language of the environment.
+    solved : Elsewhere or None
+        What was built instead of what was captured on another platform.
+    warnings : tuple of str
+        What is to be known, such as a source with other bytes than locked.
+    """
 
     path: Path | None
     kernel_name: str | None
     environment: str | None
     prefix: Path | None
     built: bool
+    kernels: tuple[str, ...] = ()
+    solved: Elsewhere | None = None
+    warnings: tuple[str, ...] = ()
 
 
 def fetch(client: HubClient, reference: Reference, cancel: CancelSignal | None = None) -> Publication:
@@ -94,7 +135,8 @@ def fetch(client: HubClient, reference: Reference, cancel: CancelSignal | None =
     package = client.package(reference.namespace, reference.name)
     release = client.release(reference.namespace, reference.name, reference.version or "latest")
     notebook_file = next((file for file in release.files if file.kind == Kind.NOTEBOOK), None)
-    lock_file = next((file for name in LOCK_FILENAMES for file in release.files if file.filename == name), None)
+    names = (LOCK_FILENAMES[0], f"pylock.{current_platform()}.toml", *LOCK_FILENAMES[1:])
+    lock_file = next((file for name in names for file in release.files if file.filename == name), None)
     if lock_file is None:
         lock_file = next(
             (f for f in release.files if f.kind == Kind.ENVIRONMENT and ("conda-lock" in f.filename or f.filename.startswith("pylock."))),
@@ -107,17 +149,15 @@ def fetch(client: HubClient, reference: Reference, cancel: CancelSignal | None =
     notebook = None
     if notebook_file is not None:
         notebook = notebooks.parse(client.read(notebook_file, limit=NOTEBOOK_BYTES, cancel=cancel))
-    lock = _read_lock(lock_file.filename, client.read(lock_file, cancel=cancel)) if lock_file is not None else None
-    return Publication(package, release, notebook_file, notebook, lock_file, lock)
+    locks = _read_locks(lock_file.filename, client.read(lock_file, cancel=cancel)) if lock_file is not None else None
+    return Publication(package, release, notebook_file, notebook, lock_file, locks)
 
 
-def _read_lock(filename: str, content: bytes) -> Lock:
-    try:
-        return load_lock(filename, content, current_platform())
-    except (BadRequest, NotFound) as error:
-        if isinstance(error, InvalidFile):
-            raise
-        return load_lock(filename, content)  # a lock for another platform: it is shown, and not built
+def _read_locks(filename: str, content: bytes) -> LockSet:
+    """Return the locks of a file, for other platforms too: they are shown, and not built."""
+    if "conda-lock" in filename:
+        return conda_lock.read_all(content)
+    return LockSet((load_lock(filename, content, current_platform()),))
 
 
 def target_prefix(lock: Lock, folder: Path | None = None) -> tuple[Path, bool]:
@@ -171,6 +211,33 @@ def kernel_name(reference: Reference) -> str:
     return _KERNEL_NAME.sub("-", f"carrel-{reference.namespace}-{reference.name}-{reference.version}".lower())
 
 
+def solve_here(
+    publication: Publication, sources: Sources, on_progress: OnProgress = ignore_progress, cancel: CancelSignal | None = None
+) -> Elsewhere:
+    """Return what a publication from another platform becomes on this one, with what differs. Nothing is installed.
+
+    Raises
+    ------
+    carrel.core.errors.Unsolvable
+    carrel.core.errors.NotFound
+        It has no environment.
+    """
+    if publication.locks is None:
+        raise NotFound(f"{publication.reference} holds no locked environment.", code="not_reproducible")
+    return solve_elsewhere(publication.locks, current_platform(), sources, on_event=on_progress, cancel=cancel)
+
+
+def with_hub(sources: Sources, client: HubClient, reference: Reference) -> Sources:
+    """Return *sources*, the namespace of *reference* on its hub first: where copies of what it needs are likely to be."""
+    channel = f"{client.base_url}/conda/{reference.namespace}"
+    index = f"{client.base_url}/pypi/{reference.namespace}/simple/"
+    return replace(
+        sources,
+        channels=tuple(dict.fromkeys((channel, *sources.channels))),
+        indexes=tuple(dict.fromkeys((index, *sources.indexes))),
+    )
+
+
 def reproduce(
     client: HubClient,
     reference: Reference,
@@ -183,112 +250,144 @@ def reproduce(
     cancel: CancelSignal,
     envs_folder: Path | None = None,
     trust: TrustStore | None = None,
+    allow_solve: bool = False,
 ) -> Reproduced:
-    """Rebuild the environment of a publication, give it a kernel and copy the notebook into *directory*.
+    """Rebuild the environment of a publication, give it kernels and copy the notebook into *directory*.
 
-    No dependency is solved: exactly the locked files are installed, and each must have its locked digest. An environment that
-    exists already is used as it is.
+    Nothing is solved: exactly the locked files are installed, and each must have its locked digest. An environment that exists
+    already is used as it is. The notebook gets the kernel of its language.
+
+    Parameters
+    ----------
+    allow_solve : bool
+        Whether a publication from another platform may be solved anew for this one; what differs is in the result.
 
     Raises
     ------
     carrel.core.errors.Forbidden
         With code ``sources_untrusted`` when packages would come from places that nobody agreed to (field ``sources``).
     carrel.core.errors.Unprocessable
-        With code ``platform_mismatch`` when the lock is for another platform.
+        With code ``platform_mismatch`` when there is no lock for this platform (fields ``platforms``, ``solvable``).
     """
     trust = trust or TrustStore()
     on_progress(Progress("fetch", message=f"Fetching {reference}"))
     publication = fetch(client, reference, cancel)
-    exact = publication.reference
-    kernelspec: dict[str, Any] | None = None
-    prefix: Path | None = None
-    name: str | None = None
-    built = False
-    if publication.lock is not None:
-        lock = publication.lock
-        if lock.platform and lock.platform != current_platform():
-            raise Unprocessable(
-                f"The environment of {exact} was captured on {lock.platform} and this machine is {current_platform()}. "
-                "Ask its author to publish it from this platform.",
-                code="platform_mismatch",
-            )
-        prefix, ready = target_prefix(lock, envs_folder)
-        if not ready:
-            unknown = new_sources(publication, known_sources, trust)
-            if unknown and not trust_sources:
-                raise Forbidden(
-                    f"Packages would come from places that were not used here before: {', '.join(unknown)}. Agree to them first.",
-                    code="sources_untrusted",
-                    sources=list(unknown),
-                )
-            trust.add(unknown)
-            on_progress(Progress("download", 0, lock.download_bytes, "bytes", f"Rebuilding {len(lock.conda) + len(lock.pypi)} packages"))
-            rebuild(lock, prefix, sources=sources, on_event=on_progress, cancel=cancel)
-            built = True
-        name = kernel_name(exact)
-        display = f"{exact.name} ({exact.namespace}/{exact.name} v{exact.version})"
-        metadata = {"ref": str(exact), "hub": client.base_url, "sha256": lock.digest}
-        install_kernelspec(prefix, name, display, user_data_folder=Path(jupyter_data_dir()), metadata=metadata)
-        kernelspec = {"name": name, "display_name": display, "language": "python"}
+    made = _Made()
+    if publication.locks is not None:
+        if not publication.fits and not allow_solve:
+            raise platform_mismatch(f"The environment of {publication.reference}", publication.locks.platforms)
+        agreement = _Agreement(trust, tuple(known_sources), trust_sources)
+        made = _make(client, publication, sources, agreement, envs_folder, on_progress, cancel)
     path = None
     if publication.notebook is not None and publication.notebook_file is not None:
         on_progress(Progress("copy", message="Copying the notebook"))
-        path = _place(client, publication, directory, kernelspec, cancel)
-    return Reproduced(path, name, inspect(prefix).id if prefix else None, prefix, built)
+        path = place(client, publication, directory, made.kernelspec, cancel)
+        if made.prefix is not None:
+            add_reference(made.prefix, str(path.absolute()))
+    return Reproduced(
+        path=path,
+        kernel_name=made.kernelspec["name"] if made.kernelspec else None,
+        environment=inspect(made.prefix).id if made.prefix else None,
+        prefix=made.prefix,
+        built=made.built,
+        kernels=made.kernels,
+        solved=made.solved,
+        warnings=tuple(made.warnings),
+    )
 
 
-def _place(client: HubClient, publication: Publication, directory: Path, kernelspec: dict[str, Any] | None, cancel: CancelSignal) -> Path:
-    if publication.notebook is None or publication.notebook_file is None:
-        raise NotFound(f"{publication.reference} holds no notebook.")
-    directory.mkdir(parents=True, exist_ok=True)
-    files = [file for file in publication.release.files if file.kind == Kind.FILE]
-    wanted = notebooks.publication(publication.notebook).get("files")
-    paths = wanted if isinstance(wanted, dict) else {}
-    places = [(file, _relative(str(paths.get(file.filename, file.filename)))) for file in files]
-    if any(_is_other(directory / place, file) for file, place in places):
-        directory = _free(directory, f"{publication.release.package}-v{publication.release.version}", "")
-        directory.mkdir()
-    for file, place in places:
-        target = directory / place
-        if not target.resolve().is_relative_to(directory.resolve()):
-            raise BadRequest(f"The data file {file.filename} would lie outside of {directory}.", code="invalid_data_file")
-        if not target.exists():
-            client.download(file, target, cancel=cancel)
-    copy = notebooks.untrusted_copy(publication.notebook, kernelspec)
-    stem = PurePosixPath(publication.notebook_file.filename.replace("\\", "/")).stem or publication.release.package
-    content = notebooks.serialize(copy)
-    while True:
-        path = _free(directory, stem, ".ipynb")
-        with contextlib.suppress(FileExistsError), path.open("xb") as file_object:  # never over a file that appeared meanwhile
-            file_object.write(content)
-            return path
+@dataclass(slots=True)
+class _Made:
+    """An environment with its kernels, as far as there is one."""
+
+    prefix: Path | None = None
+    built: bool = False
+    solved: Elsewhere | None = None
+    kernels: tuple[str, ...] = ()
+    kernelspec: dict[str, Any] | None = None
+    warnings: list[str] = field(default_factory=list)
 
 
-def _relative(name: str) -> PurePosixPath:
-    path = PurePosixPath(name.replace("\\", "/"))
-    if path.is_absolute() or not path.parts or any(part in ("..", "") or part.startswith(".") or ":" in part for part in path.parts):
-        raise BadRequest(
-            f"The publication names a data file {name[:200]!r} that cannot be placed beside the notebook.", code="invalid_data_file"
-        )
-    return path
+@dataclass(frozen=True, slots=True)
+class _Agreement:
+    """What the person has agreed to install from, and whether they agree to the rest."""
+
+    trust: TrustStore
+    known: tuple[str, ...]
+    to_all: bool
+
+    def require(self, publication: Publication) -> None:
+        """Note the agreement to the places of *publication*; see :func:`reproduce`."""
+        unknown = new_sources(publication, self.known, self.trust)
+        if unknown and not self.to_all:
+            raise Forbidden(
+                f"Packages would come from places that were not used here before: {', '.join(unknown)}. Agree to them first.",
+                code="sources_untrusted",
+                sources=list(unknown),
+            )
+        self.trust.add(unknown)
 
 
-def _is_other(path: Path, file: File) -> bool:
-    if not path.exists():
-        return False
-    if not path.is_file() or path.stat().st_size != file.size:
-        return True
-    with path.open("rb") as opened:
-        return hashlib.file_digest(opened, "sha256").hexdigest() != file.sha256
+def _make(
+    client: HubClient,
+    publication: Publication,
+    sources: Sources,
+    agreement: _Agreement,
+    envs_folder: Path | None,
+    on_progress: OnProgress,
+    cancel: CancelSignal,
+) -> _Made:
+    made = _Made()
+    lock, exact = publication.lock, publication.reference
+    if lock is None:
+        return made
+    if not publication.fits:
+        agreement.require(publication)
+        made.solved = solve_here(publication, sources, on_progress, cancel)
+        lock = made.solved.lock
+    prefix, ready = target_prefix(lock, envs_folder)
+    if not ready:
+        agreement.require(publication)
+        on_progress(Progress("download", 0, lock.download_bytes, "bytes", f"Rebuilding {len(lock.conda) + len(lock.pypi)} packages"))
+    rebuild(
+        lock,
+        prefix,
+        sources=with_hub(sources, client, exact),
+        hubs=[client.base_url],
+        reference=str(exact),
+        on_event=noting(on_progress, made.warnings),
+        cancel=cancel,
+    )
+    made.prefix, made.built = prefix, not ready
+    try:
+        made.kernels, made.kernelspec = _give_kernels(client, publication, lock, prefix)
+    except NotFound as error:
+        made.warnings.append(error.detail)  # an environment without kernels is one for other programs
+    return made
 
 
-def _free(directory: Path, stem: str, suffix: str) -> Path:
-    path = directory / f"{stem}{suffix}"
-    number = 1
-    while path.exists():
-        path = directory / f"{stem}-{number}{suffix}"
-        number += 1
-    return path
+def noting(on_progress: OnProgress, warnings: list[str]) -> OnProgress:
+    """Return *on_progress*, with warnings kept in *warnings* too."""
+
+    def note(report: Progress) -> None:
+        if report.stage == "warning":
+            warnings.append(report.message)
+        on_progress(report)
+
+    return note
+
+
+def _give_kernels(client: HubClient, publication: Publication, lock: Lock, prefix: Path) -> tuple[tuple[str, ...], dict[str, Any] | None]:
+    """Make a kernelspec for each language of the environment; return their names, and what the notebook says of its own."""
+    exact = publication.reference
+    display = f"{exact.name} ({exact.namespace}/{exact.name} v{exact.version})"
+    metadata = {"ref": str(exact), "hub": client.base_url, "sha256": lock.digest}
+    folders = install_kernelspecs(prefix, kernel_name(exact), display, user_data_folder=Path(jupyter_data_dir()), metadata=metadata)
+    specs = [(folder.name, json.loads((folder / "kernel.json").read_bytes())) for folder in folders]
+    wanted = (publication.language or "").lower()
+    name, spec = next((one for one in specs if one[1]["language"].lower() == wanted), specs[0])
+    names = tuple(name for name, _ in specs)
+    return names, {"name": name, "display_name": spec["display_name"], "language": spec["language"]}
 
 
 def lock_packages(lock: Lock) -> list[dict[str, Any]]:

@@ -15,7 +15,7 @@ from carrel.core.progress import ignore_progress
 from carrel.environments import Sources
 from carrel.environments.locations import current_platform
 from carrel.formats.environment import dump_lock
-from carrel.formats.environment.lock import Lock, LockedConda, LockedPypi, LockKind
+from carrel.formats.environment.lock import Lock, LockedConda, LockedPypi, LockKind, LockSet
 from carrel.sharing import reproduce as reproducing
 from carrel.sharing.publish import require_decisions
 from carrel.sharing.reproduce import Publication, TrustStore, kernel_name, new_sources, reproduce
@@ -90,7 +90,7 @@ def test_new_places_need_consent(run):
 
 
 def test_consent_is_remembered_and_a_known_prefix_is_enough(tmp_path):
-    publication = Publication(Package("acme", "a"), Release("acme", "a", "7"), None, None, None, LOCK)
+    publication = Publication(Package("acme", "a"), Release("acme", "a", "7"), None, None, None, LockSet((LOCK,)))
     trust = TrustStore(tmp_path / "trusted.json")
     files = "https://files.invalid"
     assert new_sources(publication, ["https://conda.invalid/", files], trust) == ("https://index.invalid/simple",)
@@ -108,7 +108,7 @@ def test_what_a_lock_claims_does_not_hide_where_files_are(tmp_path):
         conda=(replace(LOCK.conda[0], url="https://evil.invalid/acme/noarch/a-1-0.conda"),),
         pypi=(replace(LOCK.pypi[0], url="https://worse.invalid/b.whl"),),
     )
-    publication = Publication(Package("acme", "a"), Release("acme", "a", "7"), None, None, None, lying)
+    publication = Publication(Package("acme", "a"), Release("acme", "a", "7"), None, None, None, LockSet((lying,)))
     known = ["https://conda.invalid", "https://index.invalid", "https://files.invalid"]
     found = new_sources(publication, known, TrustStore(tmp_path / "trusted.json"))
     assert found == ("https://evil.invalid/acme", "https://worse.invalid")
@@ -118,6 +118,7 @@ def test_another_platform_is_refused_before_anything_is_made(run, tmp_path):
     with pytest.raises(Unprocessable) as raised:
         run(Hub(replace(LOCK, platform="win-arm64")), trust=True)
     assert raised.value.code == "platform_mismatch"
+    assert (raised.value.fields["solvable"], raised.value.fields["platforms"]) == (True, ["win-arm64"])
     assert not (tmp_path / "here").exists()
 
 

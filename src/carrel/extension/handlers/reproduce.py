@@ -8,13 +8,12 @@ from tornado import web
 
 from carrel.client.references import Reference
 from carrel.core.errors import BadRequest
-from carrel.environments import Sources
 from carrel.extension.handlers.base import CarrelHandler, authorized, authorized_to_read
 from carrel.extension.handlers.files import place, root_of
 from carrel.extension.jobs import JobContext
 from carrel.extension.publishing import text_of
 from carrel.extension.reproducing import review
-from carrel.sharing.reproduce import reproduce
+from carrel.sharing.reproduce import fetch, reproduce, solve_here
 
 
 class ReviewHandler(CarrelHandler):
@@ -36,6 +35,28 @@ class ReviewHandler(CarrelHandler):
         self.reply(await self.run(work))
 
 
+class SolveHandler(CarrelHandler):
+    """``reproduce/solve``."""
+
+    auth_resource = "carrel:environments"
+
+    @web.authenticated
+    @authorized_to_read
+    async def post(self) -> None:
+        """Start a job that tells what a publication from another platform becomes on this one. Nothing is installed."""
+        services = self.services
+        reference = Reference.parse(text_of(self.body(), "reference", required=True, limit=2000), services.access.url)
+
+        def work(context: JobContext) -> dict[str, Any]:
+            client = services.access.client_for(reference.hub_url)
+            publication = fetch(client, reference, context.cancel)
+            return solve_here(publication, services.sources.for_rebuild(), context.progress, context.cancel).to_json()
+
+        key = f"solve:{reference.namespace}/{reference.name}"
+        job = services.jobs.submit("solve", f"Solve {reference} for this platform", work, key=key)
+        self.reply(job.to_json(), 202)
+
+
 class ReproduceHandler(CarrelHandler):
     """``reproduce``."""
 
@@ -53,7 +74,7 @@ class ReproduceHandler(CarrelHandler):
         root = root_of(self.contents_manager)
         if directory is None or root is None:
             raise BadRequest("The files of this server do not lie on its own disk, so no copy can be put there.", code="no_local_files")
-        trusted = body.get("trust_channels") is True
+        trusted, solve = body.get("trust_channels") is True, body.get("solve") is True
 
         def work(context: JobContext) -> dict[str, Any]:
             client = services.access.client_for(reference.hub_url)
@@ -63,11 +84,12 @@ class ReproduceHandler(CarrelHandler):
                 directory,
                 known_sources=services.search.known_addresses(),
                 trust_sources=trusted,
-                sources=Sources(headers=services.access.headers()),
+                sources=services.sources.for_rebuild(),
                 on_progress=context.progress,
                 cancel=context.cancel,
                 envs_folder=services.envs_folder,
                 trust=services.trust,
+                allow_solve=solve,
             )
             if done.prefix is not None:
                 services.registry.describe(done.prefix, language="python", name=reference.name)
@@ -76,6 +98,9 @@ class ReproduceHandler(CarrelHandler):
                 "kernel_name": done.kernel_name,
                 "environment": done.environment,
                 "prefix": str(done.prefix) if done.prefix else None,
+                "kernels": list(done.kernels),
+                "solved": done.solved.to_json() if done.solved else None,
+                "warnings": list(done.warnings),
             }
 
         key = f"reproduce:{reference.namespace}/{reference.name}"
