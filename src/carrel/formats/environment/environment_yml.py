@@ -203,7 +203,8 @@ def write(spec: EnvironmentSpec) -> bytes:
         document["channels"] = [check_channel(channel, "channels") for channel in spec.channels]
     dependencies: list[str | Mapping[str, Any]] = [check_spec(text, "dependencies") for text in spec.dependencies]
     dependencies += [{f"sel({expression})": check_spec(text, "dependencies")} for expression, text in spec.selected]
-    pip = [*(f"--{'extra-' if position else ''}index-url {url}" for position, url in enumerate(spec.indexes) if spec.pip), *spec.pip]
+    options = ["--extra-index-url"] * (len(spec.indexes) - 1) + ["--index-url"]
+    pip = [*(f"{option} {url}" for option, url in zip(options, spec.indexes, strict=False) if spec.pip), *spec.pip]
     for line in pip:
         for url in _URL.findall(line):
             refuse_credentials(url, "pip")
