@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import time
@@ -210,4 +209,4 @@ def test_hundreds_of_packages_are_read_at_once(tmp_path: Path) -> None:
     before = time.process_time()
     assert len(installed(prefix)) == 300
     assert time.process_time() - before < 0.1
-    assert os.listdir(prefix) == ["conda-meta"]
+    assert [path.name for path in prefix.iterdir()] == ["conda-meta"]

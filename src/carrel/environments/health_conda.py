@@ -179,7 +179,7 @@ def _machine() -> dict[str, Any]:
     found = {}
     for package in VirtualPackage.detect():
         one = package.into_generic()
-        found[one.name.normalized] = PackageRecord(one.name, one.version, one.build_string, 0, "noarch")
+        found[one.name.normalized] = PackageRecord(one.name, str(one.version), one.build_string, 0, "noarch")
     return found
 
 
