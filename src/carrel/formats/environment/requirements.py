@@ -117,7 +117,7 @@ def _open(line: Line, open_beside: Callable[[str], bytes], above: tuple[str, ...
         raise invalid_line(line.number, f"{line.value[:80]!r} leads back to itself.")
     try:
         return _spec(open_beside(path), open_beside, (*above, path), depth - 1)
-    except InvalidFile as error:
+    except BadRequest as error:
         raise invalid_line(line.number, f"In {line.value[:80]}: {error.detail}", code=error.code) from error
     except OSError as error:
         raise invalid_line(line.number, f"{line.value[:80]!r} cannot be read: {error.strerror}.", code="file_not_found") from error

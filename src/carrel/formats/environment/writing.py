@@ -246,11 +246,18 @@ def _locks(value: Lock | LockSet | EnvironmentSpec) -> LockSet:
     return value if isinstance(value, LockSet) else LockSet((_one(value),))
 
 
+def _pixi_lock(value: Lock | LockSet | EnvironmentSpec, options: Options) -> bytes:
+    locks = _locks(value)
+    if any(not lock.conda for lock in locks.locks):
+        raise BadRequest("pixi takes Python from conda, and there are no conda packages. Use pylock.toml.", code="python_packages")
+    return pixi_lock_writing.write(locks)
+
+
 _WRITERS: Mapping[str, Callable[[Lock | LockSet | EnvironmentSpec, Options], bytes]] = {
     "environment.yml": _environment_yml,
     "explicit": _explicit,
     "conda-lock": lambda value, options: conda_lock.write_all(_locks(value)),
-    "pixi.lock": lambda value, options: pixi_lock_writing.write(_locks(value)),
+    "pixi.lock": _pixi_lock,
     "pylock.toml": _pylock,
     "requirements.txt": _requirements,
     "script": _script,
