@@ -14,7 +14,7 @@ import os
 import re
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,7 @@ from carrel.environments.conda.cache import PackageStore, SharedArchives, remove
 from carrel.environments.conda.failure import Failure
 from carrel.environments.conda.network import make_client
 from carrel.environments.locations import shared_archives_folder
+from carrel.environments.timeouts import network_timeout
 
 Report = Callable[[str, int, int, str, str], None]
 _PARALLEL = 8
@@ -206,7 +207,18 @@ async def _download(record: dict[str, Any], filename: str, archive: Path, client
 
 
 def _may_answer(failure: Failure) -> bool:
-    return failure.kind == "network" and not isinstance(failure.__cause__, FileNotFoundError)
+    return failure.kind == "network" and not isinstance(failure.__cause__, FileNotFoundError | TimeoutError)
+
+
+async def _watched(transfer: Awaitable[None], sink: _Sink) -> None:
+    """Wait for *transfer* as long as something comes; the library would wait for a silent server without end."""
+    patience, task, seen = network_timeout(), asyncio.ensure_future(transfer), 0
+    while not (await asyncio.wait({task}, timeout=patience))[0]:
+        if sink.size == seen:
+            task.cancel()
+            raise TimeoutError(f"the server has sent nothing for {patience:.0f} s")
+        seen = sink.size
+    await task
 
 
 def _reason(failure: Failure) -> str:
@@ -223,7 +235,7 @@ async def _download_from(url: str, record: dict[str, Any], filename: str, archiv
         if url.startswith("file:"):
             await asyncio.get_running_loop().run_in_executor(None, _copy, url, sink)
         else:
-            await download_to_writer(client, url, sink)
+            await _watched(download_to_writer(client, url, sink), sink)
     except Exception as error:
         meter.add(-sink.size)
         status = _STATUS.search(str(error))

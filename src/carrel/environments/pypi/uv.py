@@ -7,6 +7,7 @@ is the only one asked for it (uv's own rule), so a private name cannot be taken 
 from __future__ import annotations
 
 import json
+import math
 import os
 import re
 import tempfile
@@ -23,6 +24,7 @@ from carrel.environments import conflicts, processes
 from carrel.environments.credentials import redact, user_and_password
 from carrel.environments.models import Sources
 from carrel.environments.naming import normalize
+from carrel.environments.timeouts import network_timeout
 
 _HASH = re.compile(
     r"Hash mismatch for `?([^`\n]+?)`?\s*\n.*?Expected:\s*sha256:([0-9a-f]+).*?Computed:\s*sha256:([0-9a-f]+)", re.DOTALL | re.IGNORECASE
@@ -50,7 +52,7 @@ def variables(sources: Sources, base: Mapping[str, str] | None = None) -> dict[s
     """Return the environment of a uv process: the indexes of *sources* and how to sign in to them, nothing from outside."""
     result = {key: value for key, value in (base or os.environ).items() if not _is_foreign(key)}
     result |= {"UV_NO_CONFIG": "1", "UV_PYTHON_DOWNLOADS": "never", "UV_KEYRING_PROVIDER": "disabled"}
-    result |= {"UV_NO_PROGRESS": "1", "NO_COLOR": "1"}
+    result |= {"UV_NO_PROGRESS": "1", "NO_COLOR": "1", "UV_HTTP_TIMEOUT": str(math.ceil(network_timeout()))}
     names = []
     for number, url in enumerate(sources.indexes):
         name = f"carrel{number}"
