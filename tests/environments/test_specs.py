@@ -154,6 +154,12 @@ def test_a_mixed_list_is_sorted_by_form_and_environment(text: str, in_conda: str
         assert specs.parse_for(text, "venv").source == "pypi"
 
 
+def test_versions_may_be_written_as_for_conda_elsewhere_too() -> None:
+    assert specs.requirement(specs.parse_for("numpy=1.26", "venv")) == "numpy==1.26.*"
+    assert specs.requirement(specs.parse_for("numpy 1.26.4", "conda", pypi=True)) == "numpy==1.26.4"
+    assert specs.parse_for("numpy[build=py311*]", "venv").source == "conda"
+
+
 def test_the_address_of_one_archive() -> None:
     address = "https://conda.example/c/linux-64/my-pkg-1.0-h1_0.conda"
     spec = specs.parse(f"{address}#sha256:{'ab' * 32}")

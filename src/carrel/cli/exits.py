@@ -64,6 +64,11 @@ def report(error: CarrelError, *, as_json: bool) -> Exit:
     if as_json:
         click.echo(json.dumps(error_json(error), indent=2, ensure_ascii=False, default=str))
     complain(error.detail)
+    ways = [way for way in error.fields.get("ways_out") or () if "command" in way]
+    if ways:
+        click.echo("What is possible instead:", err=True)
+    for way in ways:
+        click.echo(f"  {way['text']}\n    {way['command']}", err=True)
     return exit_code(error)
 
 

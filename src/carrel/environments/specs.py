@@ -7,6 +7,7 @@ its grammar: everything that :func:`conda_text` writes, the library reads as the
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -51,11 +52,18 @@ def parse_for(text: str, kind: EnvironmentKind, *, pypi: bool = False) -> Spec:
     """Return the wish that *text* says in an environment of *kind*, whichever of the forms it has.
 
     A form that only one of the two installers understands decides; otherwise conda's packages are meant in a conda environment
-    (those of the Python indexes with *pypi*), and Python packages elsewhere.
+    (those of the Python indexes with *pypi*), and Python packages elsewhere. Where these are meant, versions may be written as for
+    conda all the same (``numpy=1.26``).
     """
     prefix, rest = _prefix(text)
-    form = prefix or form_of(rest) or ("conda" if kind == "conda" and not pypi else "pypi")
-    return parse(rest, form)
+    form = form_of(rest)
+    meant: PackageSource = "conda" if kind == "conda" and not pypi else "pypi"
+    if prefix or form is None or form == meant:
+        return parse(rest, prefix or meant)
+    spec = parse(rest, form)
+    if form == "conda" and not (spec.channel or spec.build or spec.url or spec.conditions or re.search(r"[|()]", spec.version or "")):
+        return replace(spec, source="pypi")
+    return spec
 
 
 def form_of(text: str) -> PackageSource | None:

@@ -1,4 +1,4 @@
-"""Reading of package wishes, kernels, findings; columns; Ctrl-C during work."""
+"""Reading of kernels, findings; columns; Ctrl-C during work."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ import click
 import pytest
 
 from carrel.cli.commands.download import choose, places
-from carrel.cli.commands.env.install import parse
 from carrel.cli.commands.upload import expand, package_and_version
 from carrel.cli.decisions import Decider, describe
 from carrel.cli.invocation import Invocation
@@ -26,29 +25,6 @@ from carrel.core.errors import NotFound, Unprocessable
 def file(name: str, subdir: str = "") -> File:
     url = f"https://hub.example/api/v1/packages/acme/tides/releases/1.0/files/{subdir}%2F{name}/content"
     return File(filename=name, kind="conda", sha256="", size=1, download_url=url, subdir=subdir)
-
-
-@pytest.mark.parametrize(
-    ("text", "namespace", "name", "version"),
-    [
-        ("numpy", None, "numpy", None),
-        ("numpy==2.1", None, "numpy", "2.1"),
-        ("numpy=2.1", None, "numpy", "2.1.*"),
-        ("numpy=2.1.*", None, "numpy", "2.1.*"),
-        ("numpy>=2,<3", None, "numpy", ">=2,<3"),
-        ("numpy == 2.1", None, "numpy", "2.1"),
-        ("acme/charts~=1.0", "acme", "charts", "~=1.0"),
-    ],
-)
-def test_wishes(text: str, namespace: str | None, name: str, version: str | None) -> None:
-    found, spec = parse(text, "pypi")
-    assert (found, spec.name, spec.version, spec.source) == (namespace, name, version, "pypi")
-
-
-@pytest.mark.parametrize("text", ["", "a b", "numpy[extra]", "-e .", "a/b/c", "numpy>=1; rm", "./file.whl", "admin/charts", "numpy=="])
-def test_what_is_no_wish(text: str) -> None:
-    with pytest.raises(click.UsageError):
-        parse(text, "pypi")
 
 
 def test_files_of_a_release() -> None:

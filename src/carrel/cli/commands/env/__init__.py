@@ -10,6 +10,7 @@ _HERE = "carrel.cli.commands.env"
 
 COMMANDS: dict[str, Lazy] = {
     "show": Lazy(f"{_HERE}.show", "Show an environment and what is installed in it."),
+    "plan": Lazy(f"{_HERE}.plan", "Show what a change would do."),
     "install": Lazy(f"{_HERE}.install", "Install packages."),
     "remove": Lazy(f"{_HERE}.remove", "Remove packages."),
     "update": Lazy(f"{_HERE}.update", "Update packages."),

@@ -2,88 +2,97 @@
 
 from __future__ import annotations
 
-import re
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import click
 
-from carrel.cli.commands.env.changing import ANSWER, carry_out, plan_options, target
+from carrel.cli.commands.env.changing import ANSWER, carry_out, target
+from carrel.cli.commands.env.choosing import Choices, change_options
 from carrel.cli.invocation import Invocation, subcommand, usage
-from carrel.cli.places import hub_channel, hub_index, prefix_option, source_options
+from carrel.cli.places import hub_channel, hub_index, prefix_option
 from carrel.core.errors import BadRequest, InvalidName
-from carrel.core.names import validate_namespace, validate_package
-from carrel.environments import Change, Environment, Spec
+from carrel.core.names import validate_label, validate_namespace, validate_package
+from carrel.environments import Change, Environment, Spec, specs
 
-_SPEC = re.compile(r"(?:(?P<namespace>[a-z0-9._-]+)/)?(?P<name>[A-Za-z0-9_][A-Za-z0-9_.-]*)\s*(?P<version>[=<>!~].*)?\Z")
-_VERSION = re.compile(r"[A-Za-z0-9.,_!+~*<>= -]*[A-Za-z0-9*]\Z")
-_EXAMPLES = ("carrel env install numpy 'pandas>=2' acme/charts",)
+_EXAMPLES = (
+    "carrel env install numpy 'pandas>=2' acme/charts",
+    "carrel env install 'numpy=1.26[build=py311*]' 'pypi::requests[socks]'",
+    "carrel env install scipy --exclude-newer 2026-01-31 --pin 'numpy<2'",
+)
 
 
 @subcommand(ANSWER, examples=_EXAMPLES)
-@click.argument("specs", nargs=-1, required=True, metavar="PACKAGE...")
+@click.argument("wanted", nargs=-1, required=True, metavar="PACKAGE...")
 @click.option("--pypi", is_flag=True, help="Take the packages from the PyPI indexes, also in a conda environment.")
+@click.option("--remove", multiple=True, metavar="NAME", help="Remove this package in the same change; may be repeated.")
+@click.option("--update", multiple=True, metavar="NAME", help="Update this package in the same change; may be repeated.")
 @prefix_option
-@plan_options
-@source_options
+@change_options
 def command(
     invocation: Invocation,
-    specs: tuple[str, ...],
+    wanted: tuple[str, ...],
     pypi: bool,
+    remove: tuple[str, ...],
+    update: tuple[str, ...],
     prefix: Path | None,
-    yes: bool,
-    dry_run: bool,
-    channels: tuple[str, ...],
-    indexes: tuple[str, ...],
+    choices: Choices,
 ) -> None:
     """Install packages.
 
-    PACKAGE is a name, with a version if you like ('numpy', 'numpy==2.1', 'numpy>=2,<3'). NAMESPACE/NAME comes from the hub.
-    Others come from the conda channels in a conda environment, and from the PyPI indexes elsewhere.
+    PACKAGE is written as for conda ('numpy', 'numpy=1.26', 'numpy>=2,<3', 'conda-forge::numpy 2.1.* py311*', the address of an
+    archive) or as for pip ('requests[socks]>=2', 'NAME @ ADDRESS', with markers). What both understand comes from the conda
+    channels in a conda environment, and from the PyPI indexes elsewhere; 'pypi::NAME' and 'conda::NAME' say which.
+    NAMESPACE/NAME comes from the hub, NAMESPACE/label/LABEL/NAME from one of its labels.
     """
     environment, packages = target(prefix)
-    if pypi:
-        wanted = [parse(text, "pypi") for text in specs]
-    else:
-        wanted = [parse(text, "conda" if environment.kind == "conda" else "pypi") for text in specs]
-    chosen = [_from_hub(invocation, environment, namespace, spec, pypi=pypi) if namespace else spec for namespace, spec in wanted]
-    carry_out(invocation, environment, packages, Change(add=tuple(chosen)), channels, indexes, yes=yes, dry_run=dry_run)
+    change = Change(wishes(invocation, environment, wanted, pypi=pypi), remove, update)
+    carry_out(invocation, environment, packages, change, choices)
 
 
-def parse(text: str, source: str) -> tuple[str | None, Spec]:
-    """Return the namespace that *text* names, if any, and the wish."""
-    found = _SPEC.match(text.strip())
-    version = (found["version"] or "").strip() if found else ""
-    if found is None or (version and not _VERSION.match(version)):
-        usage(f"{text!r} is not a package: write NAME, NAME==VERSION, 'NAME>=VERSION' or NAMESPACE/NAME.")
+def wishes(invocation: Invocation, environment: Environment, wanted: Sequence[str], *, pypi: bool) -> tuple[Spec, ...]:
+    """Return what the words of a command line ask for."""
+    return tuple(_wish(invocation, environment, text, pypi=pypi) for text in wanted)
+
+
+def _wish(invocation: Invocation, environment: Environment, text: str, *, pypi: bool) -> Spec:
+    namespace, label, rest = specs.split_namespace(text)
     try:
-        validate_package(found["name"])
-        if found["namespace"]:
-            validate_namespace(found["namespace"])
-    except InvalidName as error:
+        spec = specs.parse_for(rest, environment.kind, pypi=pypi)
+        if namespace:
+            validate_namespace(namespace)
+            validate_package(spec.name)
+        if label:
+            validate_label(label)
+    except (InvalidName, BadRequest) as error:
         usage(error.detail)
-    return found["namespace"], Spec(found["name"], _version(version), "conda" if source == "conda" else "pypi")
+    if namespace is None:
+        return spec
+    only = spec.source if rest.startswith(("conda::", "pypi::")) or specs.form_of(rest) else "pypi" if pypi else None
+    return _from_hub(invocation, environment, namespace, label, spec, rest, only)
 
 
-def _version(text: str) -> str | None:
-    """Return the version of a wish: ``==2.1`` is exactly 2.1, ``=2.1`` (conda) is 2.1 and everything that begins so."""
-    if not text:
-        return None
-    if text.startswith("==") and "," not in text:
-        return text[2:].strip()
-    if text.startswith("=") and not text.startswith("==") and "," not in text:
-        return text[1:].strip().removesuffix(".*") + ".*"
-    return text
-
-
-def _from_hub(invocation: Invocation, environment: Environment, namespace: str, spec: Spec, *, pypi: bool) -> Spec:
+def _from_hub(
+    invocation: Invocation, environment: Environment, namespace: str, label: str | None, spec: Spec, text: str, only: str | None
+) -> Spec:
+    """Return the wish for a package of a namespace: both a conda channel and an index, and the one that suits is taken."""
     url = invocation.hub_url
     kinds = set(invocation.client().package(namespace, spec.name).kinds)
-    if "conda" in kinds and environment.kind == "conda" and not pypi:
-        return Spec(spec.name, spec.version, "conda", channel=hub_channel(url, namespace))
-    if "pypi" in kinds:
-        return Spec(spec.name, spec.version, "pypi", index=hub_index(url, namespace))
+    if "conda" in kinds and environment.kind == "conda" and only != "pypi":
+        below = f"/label/{label}" if label else ""
+        return replace(_again(text, spec, "conda"), channel=hub_channel(url, namespace) + below)
+    if "pypi" in kinds and only != "conda":
+        return replace(_again(text, spec, "pypi"), index=hub_index(url, f"{namespace}/label/{label}" if label else namespace))
     if "conda" in kinds:
         raise BadRequest(
             f"{namespace}/{spec.name} is a conda package, and {environment.name} is no conda environment.", code="not_installable"
         )
     raise BadRequest(f"{namespace}/{spec.name} holds nothing that can be installed.", code="not_installable")
+
+
+def _again(text: str, spec: Spec, source: str) -> Spec:
+    """Return *spec* read in the form of the installer that it turned out to be for."""
+    if spec.source == source:
+        return spec
+    return specs.parse(text, "pypi" if source == "pypi" else "conda")

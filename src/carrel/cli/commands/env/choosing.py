@@ -1,0 +1,108 @@
+"""What one can choose for every change: sources, the rules that it keeps, and how it is carried out."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, time
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+import click
+
+from carrel.cli.invocation import Invocation, usage
+from carrel.cli.places import source_options
+from carrel.core.errors import BadRequest
+from carrel.environments import Policy, specs
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What was chosen; ``again`` are the words that choose the same sources and rules."""
+
+    channels: tuple[str, ...] = ()
+    indexes: tuple[str, ...] = ()
+    policy: Policy = field(default_factory=Policy)
+    yes: bool = False
+    dry_run: bool = False
+    copy: Path | None = None
+    again: tuple[str, ...] = ()
+
+
+def change_options(function: F) -> F:
+    """Add ``--yes``, ``--dry-run``, ``--copy`` and those of :func:`planning_options`; the command gets them as ``choices``."""
+    yes = click.option("-y", "--yes", is_flag=True, help="Do it without asking.")
+    dry_run = click.option("--dry-run", is_flag=True, help="Show what would be done and end.")
+    copy = click.option(
+        "--copy",
+        type=click.Path(path_type=Path),
+        metavar="FOLDER",
+        help="Where you may not change the environment: make a copy of your own in this folder, and change that.",
+    )
+    return planning_options(yes(dry_run(copy(function))))
+
+
+def planning_options(function: F) -> F:
+    """Add ``--channel``, ``--index``, ``--exclude-newer``, ``--pin`` and ``--only-from``; the command gets them as ``choices``."""
+
+    @functools.wraps(function)
+    def run(
+        invocation: Invocation,
+        *arguments: Any,
+        channels: tuple[str, ...],
+        indexes: tuple[str, ...],
+        exclude_newer: str | None,
+        pins: tuple[str, ...],
+        only_from: tuple[str, ...],
+        yes: bool = False,
+        dry_run: bool = False,
+        copy: Path | None = None,
+        **options: Any,
+    ) -> Any:
+        policy = Policy(only_from or None, _moment(exclude_newer), dict(map(_pin, pins)))
+        named = {"--channel": channels, "--index": indexes, "--pin": pins, "--only-from": only_from}
+        again = [word for option, values in named.items() for value in values for word in (option, value)]
+        again += ["--exclude-newer", exclude_newer] if exclude_newer else []
+        choices = Choices(channels, indexes, policy, yes, dry_run, copy, tuple(specs.strip_secrets(word) for word in again))
+        return function(invocation, *arguments, choices=choices, **options)
+
+    date = click.option(
+        "--exclude-newer",
+        metavar="DATE",
+        help="Take only what was published until then: a day (its end, UTC) or a moment as in RFC 3339.",
+    )
+    pin = click.option(
+        "--pin", "pins", multiple=True, metavar="SPEC", help="Keep a package within these versions ('numpy<2'); may be repeated."
+    )
+    only = click.option(
+        "--only-from",
+        multiple=True,
+        metavar="ADDRESS",
+        help="Take packages from this channel or index only, and from what lies below its address; may be repeated.",
+    )
+    return source_options(date(pin(only(cast(F, run)))))
+
+
+def _moment(text: str | None) -> datetime | None:
+    if text is None:
+        return None
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        usage(f"{text!r} is not a date: write 2026-01-31 or 2026-01-31T12:00:00Z.")
+    if len(text) <= len("2026-01-31"):
+        found = datetime.combine(found, time(23, 59, 59))
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+def _pin(text: str) -> tuple[str, str]:
+    try:
+        spec = specs.parse(text)
+    except BadRequest as error:
+        usage(error.detail)
+    if not spec.version:
+        usage(f"{text!r} says no version: write a pin like 'numpy<2' or 'numpy=1.26'.")
+    return spec.name, spec.version
