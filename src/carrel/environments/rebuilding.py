@@ -18,7 +18,7 @@ from typing import Any
 from carrel.core import clock
 from carrel.core.errors import BadRequest, Conflict, InsufficientStorage, InvalidFile, NotFound, Unprocessable
 from carrel.core.progress import CancelSignal, NeverCancelled, OnProgress, Progress, ignore_progress
-from carrel.environments import archive_sources, building, compiling, conda_meta, files, inspection, transactions, verifying
+from carrel.environments import archive_sources, building, compiling, conda_meta, files, inspection, transactions, usage, verifying
 from carrel.environments.applying import mark_requested
 from carrel.environments.conda import engine
 from carrel.environments.locations import current_platform, environments_folder
@@ -124,6 +124,7 @@ def rebuild(
                     _build_and_check(lock, prefix, sources, hubs, compile_files, on_event, cancel)
     if reference:
         add_reference(prefix, reference)
+    usage.touch_used(prefix)
     return inspection.inspect(prefix)
 
 

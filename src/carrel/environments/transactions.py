@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from carrel.core.errors import CarrelError, InvalidFile
-from carrel.environments import conda_meta, distributions, inspection, keeping, locks, reverting, revisions, tethers
+from carrel.environments import conda_meta, distributions, inspection, keeping, locks, reverting, revisions, tethers, usage
 from carrel.environments.distributions import Distribution
 from carrel.environments.files import link_or_copy, remove_files, remove_tree, sync_folder, write_json
 from carrel.environments.models import Policy, Revision, RevisionKind
@@ -119,6 +119,7 @@ def commit(
     _close(prefix)
     with contextlib.suppress(OSError, CarrelError):  # the change is made; what is kept too long takes room and nothing else
         revisions.prune(prefix)
+    usage.touch_used(prefix)
     return revision
 
 
