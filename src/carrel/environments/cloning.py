@@ -30,6 +30,7 @@ from carrel.environments import (
     kernels,
     python_copies,
     transactions,
+    usage,
     verifying,
 )
 from carrel.environments.models import Environment
@@ -94,6 +95,7 @@ def clone(
                 raise Unprocessable(f"The copy differs from {environment.name} in: {', '.join(different[:8])}.", code="copy_differs")
             note = {"copy_of": str(environment.prefix), "state": inspection.state_digest(prefix), "built_at": clock.to_rfc3339(clock.now())}
             files.write_json(inspection.state_folder(prefix) / _MARK, note)
+            usage.touch_used(prefix)
     return inspection.inspect(prefix)
 
 
@@ -114,22 +116,21 @@ def differences(source: Path, copy: Path) -> list[str]:
 
 
 def give_kernel(environment: Environment, display_name: str, user_data_folder: Path) -> str | None:
-    """Make a kernelspec for a copy and return its name; None when nothing in the environment is a kernel.
+    """Make kernelspecs for a copy and return the name of the first; None when nothing in the environment is a kernel.
 
     Parameters
     ----------
     user_data_folder : Path
         Jupyter's data folder of the user.
     """
-    if not _has_ipykernel(environment.prefix):
+    if not kernels.kernels_in(environment.prefix):
         return None
     base = _NOT_IN_NAMES.sub("-", environment.name.lower()).strip("-.")[:80] or "environment"
     name, number = base, 1
     while _is_anothers(user_data_folder / "kernels" / name / "kernel.json", environment.prefix):
         number += 1
         name = f"{base}-{number}"
-    kernels.install_kernelspec(environment.prefix, name, display_name, user_data_folder=user_data_folder)
-    return name
+    return kernels.install_kernelspecs(environment.prefix, name, display_name, user_data_folder=user_data_folder)[0].name
 
 
 @contextlib.contextmanager
