@@ -32,7 +32,8 @@ FILENAME = "environment.yml"
 _WHAT = "The environment file"
 _KNOWN = frozenset({"name", "prefix", "channels", "dependencies", "variables", "platforms", "category", "pip-repositories"})
 _MOST = 10_000
-_COMMENTED = re.compile(r"\s#\s*\[([^\[\]]+)\]\s*\Z")
+_COMMENTED = re.compile(r"\s#\s*\[([^\[\]]+)\]")
+_NOT_IN_NAMES = re.compile(r"[/\s:#]+")
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://\S+")
 
 
@@ -198,7 +199,7 @@ def write(spec: EnvironmentSpec) -> bytes:
     """
     document: dict[str, Any] = {}
     if spec.name:
-        document["name"] = spec.name
+        document["name"] = _NOT_IN_NAMES.sub("-", spec.name)
     if spec.channels:
         document["channels"] = [check_channel(channel, "channels") for channel in spec.channels]
     dependencies: list[str | Mapping[str, Any]] = [check_spec(text, "dependencies") for text in spec.dependencies]
