@@ -116,10 +116,10 @@ def test_from_installing_to_the_copy_on_another_machine(carrel: Carrel, ada: str
 
 def test_a_lock_and_what_is_built_of_it(carrel: Carrel, ada: str, venv: Path) -> None:
     carrel.ok("env", "install", f"{ada}/harbour", "--prefix", venv, "--yes")
-    captured = carrel.json("env", "capture", venv, "-o", carrel.home / "my-lock.toml")
+    captured = carrel.json("env", "lock", venv, "--format", "pylock.toml", "-o", carrel.home / "my-lock.toml")
     assert (captured["kind"], captured["pypi"], captured["problems"]) == ("venv", 1, [])
-    assert "harbour-2.1-py3-none-any.whl" in carrel.ok("env", "capture", venv).out
-    built = carrel.json("env", "rebuild", carrel.home / "my-lock.toml", carrel.home / "again")
+    assert "harbour-2.1-py3-none-any.whl" in carrel.ok("env", "lock", venv).out
+    built = carrel.json("env", "reproduce", carrel.home / "my-lock.toml", "--prefix", carrel.home / "again")
     assert (built["digest"], built["packages"]) == (captured["digest"], 1)
     assert quays(carrel.home / "again") == "4"
     removed = carrel.json("env", "remove", "harbour", "--prefix", venv, "--yes")
@@ -129,7 +129,7 @@ def test_a_lock_and_what_is_built_of_it(carrel: Carrel, ada: str, venv: Path) ->
     assert carrel.json("env", "update", "harbour", "--prefix", venv, "--yes")["applied"] is False
     (carrel.home / "mine").mkdir()
     (carrel.home / "mine" / "file").touch()
-    assert carrel("env", "rebuild", carrel.home / "my-lock.toml", carrel.home / "mine").code == 5
+    assert carrel("env", "reproduce", carrel.home / "my-lock.toml", "--prefix", carrel.home / "mine").code == 5
 
 
 def test_secrets_are_refused_until_somebody_decides(carrel: Carrel, ada: str) -> None:

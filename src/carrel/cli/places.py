@@ -102,9 +102,10 @@ def hub_headers(invocation: Invocation, other_hub: str | None = None) -> dict[st
 
 
 def sources_for_capture(invocation: Invocation, channels: Sequence[str], indexes: Sequence[str]) -> Sources:
-    """Return where the origin of installed packages is looked up: own namespaces with Python packages, then the indexes."""
+    """Return where the origin of installed packages is looked up: own namespaces with packages, then the channels and indexes."""
     chosen_channels, chosen_indexes = configured(channels, indexes)
     own: list[str] = []
+    own_channels: list[str] = []
     url = invocation.known_hub()
     if url is not None and invocation.token(url):
         try:
@@ -112,9 +113,11 @@ def sources_for_capture(invocation: Invocation, channels: Sequence[str], indexes
             for namespace in client.whoami().namespaces:
                 if next(client.packages(namespace.name, kind="pypi"), None) is not None:
                     own.append(hub_index(url, namespace.name))
+                if next(client.packages(namespace.name, kind="conda"), None) is not None:
+                    own_channels.append(hub_channel(url, namespace.name))
         except CarrelError as error:
             invocation.warn(f"The packages on your hub are left out. {error.detail}")
-    return Sources(chosen_channels, (*own, *chosen_indexes), hub_headers(invocation))
+    return Sources((*own_channels, *chosen_channels), (*own, *chosen_indexes), hub_headers(invocation))
 
 
 def sources_for_change(

@@ -218,17 +218,10 @@ def _locked(distribution: Distribution, package: dict[str, Any], archive: dict[s
         url=url,
         sha256=archive["hashes"]["sha256"],
         size=int(archive.get("size") or 0),
-        index=strip_url(str(package.get("index") or _index_of(url, sources))),
+        index=strip_url(str(package.get("index") or archives.index_of(url, sources.indexes))),
         requires_python=str(package.get("requires-python") or ""),
         requires_dist=distribution.requires,
     )
-
-
-def _index_of(url: str, sources: Sources) -> str:
-    if len(sources.indexes) == 1:
-        return sources.indexes[0]
-    same_host = [index for index in sources.indexes if urlsplit(index).hostname == urlsplit(url).hostname]
-    return same_host[0] if len(same_host) == 1 else ""
 
 
 def _not_found(distribution: Distribution, failure: CarrelError | None, sources: Sources) -> LockProblem:

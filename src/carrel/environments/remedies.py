@@ -92,7 +92,7 @@ def carry_out(
     """Upload the package that *problem* is about from the environment at *prefix* to *namespace*.
 
     A wheel has the installed version. Where the namespace has other bytes under that version, from an earlier state of the same
-    sources for instance, the new one gets a local version that tells the state (``1.2+3f9a0c1e``).
+    sources for instance, the new one gets a local version that tells the state (``1.2+g3f9a0c1e``).
 
     Parameters
     ----------
@@ -185,7 +185,7 @@ def _upload_wheel(
         return wheel, _upload(wheel, distribution.key, client, namespace, visibility, on_event, cancel)
     except FileExists:
         local = Version(distribution.version).local
-        version = f"{Version(wheel.name.split('-')[1]).public}+{f'{local}.' if local else ''}{identity[:8]}"
+        version = f"{Version(wheel.name.split('-')[1]).public}+{f'{local}.' if local else ''}g{identity[:8]}"
         with tempfile.TemporaryDirectory(prefix="carrel-wheel-") as folder:
             copy = Path(folder, wheel.name)
             copy.write_bytes(wheel.read_bytes())

@@ -13,7 +13,7 @@ import requests
 
 from carrel.core.errors import Cancelled
 from carrel.core.progress import CancelSignal
-from carrel.environments.credentials import headers_for, user_and_password
+from carrel.environments.credentials import headers_for, strip_url, user_and_password
 from carrel.environments.models import Sources
 from carrel.formats.environment.lock import LockedPypi
 
@@ -47,6 +47,18 @@ def complete(packages: Sequence[LockedPypi], sources: Sources, cancel: CancelSig
     if cancel.is_set():
         raise Cancelled("The work was cancelled.")
     return found
+
+
+def index_of(url: str, indexes: Sequence[str]) -> str:
+    """Return which of *indexes* has the file at *url*, as far as addresses tell; empty when they do not."""
+    if len(indexes) == 1:
+        return strip_url(indexes[0])
+    plain = {strip_url(index): urlsplit(index) for index in indexes}
+    beside = [index for index in plain if url.startswith(index.rstrip("/").removesuffix("simple"))]
+    if beside:
+        return max(beside, key=len)
+    same_server = [index for index, parts in plain.items() if parts.hostname == urlsplit(url).hostname and parts.port == urlsplit(url).port]
+    return same_server[0] if len(same_server) == 1 else ""
 
 
 def _size(session: requests.Session, url: str, sources: Sources) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import tomllib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -84,7 +84,7 @@ def lock(
         except Unsolvable:
             raise error from None
     found = pylock.read(_plain(text, wanted.provided).encode(), tags=_tags(wanted), python_version=wanted.python_version)
-    packages = tuple(replace(package, index=package.index or _only(sources.indexes)) for package in found.pypi)
+    packages = tuple(replace(package, index=package.index or archives.index_of(package.url, sources.indexes)) for package in found.pypi)
     return archives.complete(packages, sources, cancel), found.problems
 
 
@@ -162,7 +162,3 @@ def _plain(text: str, provided: Mapping[str, str]) -> str:
                 archive.setdefault("name", archive["url"].partition("#")[0].partition("?")[0].rpartition("/")[2])
                 archive["url"] = strip_url(archive["url"])
     return tomli_w.dumps({**document, "packages": packages})
-
-
-def _only(indexes: Sequence[str]) -> str:
-    return strip_url(indexes[0]) if len(indexes) == 1 else ""

@@ -18,8 +18,9 @@ COMMANDS: dict[str, Lazy] = {
     "undo": Lazy(f"{_HERE}.undo", "Go back to an earlier state."),
     "export": Lazy(f"{_HERE}.export", "Write an environment as a file for other tools."),
     "diff": Lazy(f"{_HERE}.diff", "Compare environments, revisions and locks."),
-    "capture": Lazy(f"{_HERE}.capture", "Write the exact lock of an environment."),
-    "rebuild": Lazy(f"{_HERE}.rebuild", "Build the environment of a lock."),
+    "lock": Lazy(f"{_HERE}.lock", "Write exact locks, for other platforms too."),
+    "create": Lazy(f"{_HERE}.create", "Create an environment."),
+    "reproduce": Lazy(f"{_HERE}.reproduce", "Build the environment of a lock, exactly."),
     "doctor": Lazy(f"{_HERE}.doctor", "Find out what is wrong with an environment, and repair it."),
 }
 
