@@ -20,7 +20,7 @@ def check_name(value: Any, what: str) -> str:
     """Return *value* if it may name a conda package or a Python distribution."""
     name = expect_text(value, f"{what}.name", length=215)
     if not _NAME.match(name):
-        raise InvalidFile(f"{what} has the name {name[:80]!r}, which is not a package's.", field=what)
+        raise InvalidFile(f"{what} has the name {name[:80]!r}, which is not a package's.", field=f"{what}.name")
     return name
 
 
@@ -28,7 +28,7 @@ def check_version(value: Any, what: str) -> str:
     """Return *value* as text if it may be a version (a whole number, which YAML reads without quotes, is one)."""
     version = expect_text(str(value) if isinstance(value, int) and not isinstance(value, bool) else value, f"{what}.version", length=128)
     if not _VERSION.match(version):
-        raise InvalidFile(f"{what} has the version {version[:80]!r}, which is none.", field=what)
+        raise InvalidFile(f"{what} has the version {version[:80]!r}, which is none.", field=f"{what}.version")
     return version
 
 
