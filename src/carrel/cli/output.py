@@ -25,6 +25,8 @@ _STAGES = {
     "verify": "Checking",
     "restore": "Bringing back what was there",
     "copy": "Copying",
+    "measure": "Counting",
+    "clean": "Cleaning up",
 }
 
 

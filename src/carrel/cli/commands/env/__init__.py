@@ -9,6 +9,7 @@ from carrel.cli.lazy import Lazy, LazyGroup
 _HERE = "carrel.cli.commands.env"
 
 COMMANDS: dict[str, Lazy] = {
+    "list": Lazy(f"{_HERE}.list", "List the environments of this machine: size, last use, and who uses them."),
     "show": Lazy(f"{_HERE}.show", "Show an environment and what is installed in it."),
     "plan": Lazy(f"{_HERE}.plan", "Show what a change would do."),
     "install": Lazy(f"{_HERE}.install", "Install packages."),
@@ -22,6 +23,7 @@ COMMANDS: dict[str, Lazy] = {
     "create": Lazy(f"{_HERE}.create", "Create an environment."),
     "reproduce": Lazy(f"{_HERE}.reproduce", "Build the environment of a lock, exactly."),
     "doctor": Lazy(f"{_HERE}.doctor", "Find out what is wrong with an environment, and repair it."),
+    "clean": Lazy(f"{_HERE}.clean", "Remove environments that nobody uses any more."),
 }
 
 
