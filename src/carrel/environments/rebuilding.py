@@ -119,7 +119,7 @@ def rebuild(
     if not already_built(lock, prefix):
         with building.exclusive(prefix, on_event, cancel):
             if not already_built(lock, prefix):
-                _clear(prefix, replace_changed)
+                _clear(prefix, lock, replace_changed)
                 with building.in_place(prefix, {"digest": lock.digest}):
                     _build_and_check(lock, prefix, sources, hubs, compile_files, on_event, cancel)
     if reference:
@@ -184,14 +184,17 @@ def _check(lock: Lock) -> None:
         raise BadRequest("The lock does not say which Python it is for.", code="incomplete_lock")
 
 
-def _clear(prefix: Path, replace_changed: bool) -> None:
+def _clear(prefix: Path, lock: Lock, replace_changed: bool) -> None:
     if not prefix.exists() or (prefix.is_dir() and not any(prefix.iterdir())):
         return
     if building.partial(prefix).exists():
         files.remove_tree(prefix)
         return
-    if read_mark(prefix) is None:
+    mark = read_mark(prefix)
+    if mark is None:
         raise Conflict(f"{prefix} exists and was not made here. Choose another place.", code="prefix_taken")
+    if not replace_changed and mark.get("digest") != lock.digest:
+        raise Conflict(f"{prefix} holds another environment. Choose another place, or let it be replaced.", code="prefix_taken")
     if not replace_changed:
         message = "This environment was changed after it was rebuilt. Keep it under another name, or let it be replaced."
         raise Conflict(message, code="environment_changed")

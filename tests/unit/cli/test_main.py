@@ -179,7 +179,7 @@ def test_completion_knows_the_commands() -> None:
     environ = {"_CARREL_COMPLETE": "bash_complete", "COMP_WORDS": "carrel env re", "COMP_CWORD": "2", "PATH": ""}
     code = "import sys; from carrel.cli.main import main; sys.exit(main([]))"
     done = subprocess.run([sys.executable, "-c", code], env=environ, capture_output=True, text=True, check=False)
-    assert [line.partition(",")[2] for line in done.stdout.split()] == ["remove", "rebuild"]
+    assert [line.partition(",")[2] for line in done.stdout.split()] == ["remove", "reproduce"]
 
 
 @pytest.mark.parametrize("module", ["carrel.hub", "carrel.demo"])
