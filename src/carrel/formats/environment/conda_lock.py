@@ -205,7 +205,7 @@ def _exclude_newer(extra: Mapping[str, Any]) -> datetime | None:
 
 
 def _read_conda(item: Mapping[str, Any], name: str, what: str, extra: Mapping[str, Any]) -> LockedConda:
-    url = check_url(expect_text(item.get("url"), f"{what}.url"), what)
+    url = check_url(expect_text(item.get("url"), f"{what}.url"), f"{what}.url")
     channel, subdir, filename = split_conda_url(url)
     try:
         _, _, build = split_conda_filename(filename)
@@ -237,7 +237,7 @@ def _read_pypi(item: Mapping[str, Any], name: str, what: str, extra: Mapping[str
     return LockedPypi(
         name=name,
         version=check_version(item.get("version"), what),
-        url=check_url(expect_text(item.get("url"), f"{what}.url"), what),
+        url=check_url(expect_text(item.get("url"), f"{what}.url"), f"{what}.url"),
         sha256=sha256,
         size=check_size(extra.get("size", 0), what),
         index=check_url(index, what) if index else "",

@@ -80,7 +80,7 @@ def test_rejections_name_the_line(text: str, line: int) -> None:
 
 
 def test_lists_that_conda_exports_are_specifications() -> None:
-    text = b"# This file may be used to create an environment\n# platform: osx-arm64\npython=3.11.9=h1_0\nsix=1.17.0=pypi_0\nnumpy >=2 # new\n"
+    text = b"# This file may be used to create one:\n# platform: osx-arm64\npython=3.11.9=h1_0\nsix=1.17.0=pypi_0\nnumpy >=2 # new\n"
     spec = explicit.read_specs(text)
     assert spec.dependencies == ("python=3.11.9=h1_0", "numpy >=2")
     assert (spec.pip, spec.platforms) == (("six==1.17.0",), ("osx-arm64",))
