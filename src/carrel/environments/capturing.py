@@ -111,7 +111,8 @@ def _uploaded(
     if note is None or python is None or not sources.indexes:
         return None
     try:
-        packages = uv.lock_pins(python, {distribution.key: note.version}, sources=sources, cancel=cancel)
+        # it may have been uploaded a moment ago
+        packages = uv.lock_pins(python, {distribution.key: note.version}, sources=sources, cancel=cancel, refresh=True)
     except CarrelError as error:
         if error.status == 499:
             raise

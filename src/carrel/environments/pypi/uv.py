@@ -186,16 +186,20 @@ def lock_pins(
     cancel: CancelSignal,
     exclude_newer: str | None = None,
     direct: Mapping[str, str] | None = None,
+    refresh: bool = False,
 ) -> list[dict[str, Any]]:
     """Return the ``packages`` of a pylock.toml for exactly *pins* (name to version), files and digests included.
 
-    *direct* are the requirements of those that come from an address of their own, by name.
+    *direct* are the requirements of those that come from an address of their own, by name. With *refresh*, indexes are asked
+    again, however lately that was done.
     """
     lines = [(direct or {}).get(name) or f"{name}=={version}" for name, version in sorted(pins.items())]
     with workspace({"requirements.in": lines}) as folder:
         output = folder / "pylock.toml"
         arguments: list[str | Path] = ["pip", "compile", folder / "requirements.in", "--no-deps", "--format", "pylock.toml", "-o", output]
         arguments += ["--python", python, "--no-header", "--quiet", *_until(exclude_newer)]
+        for name in pins if refresh else ():
+            arguments += ["--refresh-package", name]
         run(arguments, sources=sources, cancel=cancel, stage="capture")
         return _packages(output)
 

@@ -290,10 +290,7 @@ def _answer(invocation: Invocation, made: _Made, contents: dict[str, bytes], out
             for one in made.locks.locks
         ],
         "problems": [_problem(problem) for problem in first.problems],
-        "remedied": [
-            {"name": one.name, "version": one.version, "filename": one.filename, "sha256": one.sha256, "how": one.how}
-            for one in made.remedied
-        ],
+        "remedied": [dataclasses.asdict(one) for one in made.remedied],
         "files": [str(file) for file in files],
         "content": None if files else next(iter(contents.values())).decode(),
     }
