@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import planning_lab
 import pytest
 from environment_fixtures import PackageIndex, change, package_index
 
@@ -113,3 +114,10 @@ def venv(tmp_path: Path) -> Path:
     base = Path(getattr(sys, "_base_executable", sys.executable))
     subprocess.run([base, "-m", "venv", "--without-pip", prefix], check=True)
     return prefix
+
+
+@pytest.fixture(scope="session")
+def lab(channel: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[planning_lab.Lab]:
+    """An environment of both installers that plans are made for; nothing may be applied to it."""
+    with package_index(planning_lab.wheels()) as running:
+        yield planning_lab.build(tmp_path_factory.mktemp("lab"), channel, running)

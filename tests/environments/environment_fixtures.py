@@ -115,6 +115,7 @@ class PackageIndex(ThreadingHTTPServer):
         self.served = dict(self.artifacts)
         self.password = password
         self.delay = 0.0
+        self.uploaded: dict[str, str] = {}
         self.requests: list[str] = []
         self.authorizations: list[str] = []
 
@@ -164,6 +165,7 @@ class _IndexHandler(BaseHTTPRequestHandler):
                 "hashes": {"sha256": hashlib.sha256(data).hexdigest()},
                 "size": len(data),
                 "core-metadata": True,
+                **({"upload-time": self.server.uploaded[f]} if f in self.server.uploaded else {}),
             }
             for f, data in self.server.artifacts.items()
             if f.split("-")[0].replace("_", "-") == name.strip("/")

@@ -101,8 +101,8 @@ def _bare(text: str) -> str:
 
 def excluded_channel(tree: str) -> tuple[str, str] | None:
     """Return a package name and the channel that has it, when only the order of channels is in the way."""
-    found = re.search(r"(\S+) [^\n]*? is excluded because due to strict channel priority[^']*'([^']+)'", tree)
-    return (found[1].lstrip(_BRANCHES), found[2].rstrip("/")) if found else None
+    found = re.search(r"([\w.-]+) [^\n]*? is excluded because due to strict channel priority[^']*'([^']+)'", tree)
+    return (found[1], found[2].rstrip("/")) if found else None
 
 
 def sentence_for_missing(spec: Spec, known: Mapping[str, Sequence[str]], until: str | None) -> str:
@@ -134,6 +134,8 @@ def uv_sentence(tree: str, indexes: Sequence[str]) -> str:
         return f"There is no {found[1].rstrip(',')} on {where}."
     if found := re.search(r"Python version \(([^)]+)\) does not satisfy (Python\S+) and (.+?) depends? on", flat):
         return f"{_NONE}: {found[3]} needs {found[2]}, and this environment has Python {found[1]}."
+    if found := re.search(r"(?:Because|and) ([\w.-]+[^\s]*) requires Python ([^\s]+)", flat):
+        return f"{_NONE}: {found[1]} needs Python {found[2]}."
     if found := re.match(r"Because you require (\S+) and (\S+), we can conclude", flat):
         return f"{_NONE}: you ask for {found[1]} and for {found[2]}, which exclude each other."
     pairs = re.findall(

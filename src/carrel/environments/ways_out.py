@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,7 +14,7 @@ from carrel.environments import conflicts, policies, specs
 from carrel.environments.conda import engine
 from carrel.environments.conda import planning as conda_planning
 from carrel.environments.credentials import strip_url
-from carrel.environments.models import Change, Environment, Policy, Sources, Spec
+from carrel.environments.models import Change, Environment, PlannedPackage, Policy, Sources, Spec
 from carrel.environments.naming import normalize
 from carrel.environments.pypi import uv
 from carrel.environments.wishes import PROTECTED, Wishes
@@ -107,6 +107,8 @@ class _Search:
         return conflicts.conda_sentence(self.explanation, asked)
 
     def _detail_of_python(self) -> str:
+        if " needs Python" in self.error.detail and "this environment" not in self.error.detail:
+            return f"{self.error.detail} This environment has Python {self.environment.python_version}."
         name = conflicts.missing_version(self.explanation)
         if name is None or not self.environment.python_version:
             return self.error.detail
@@ -135,9 +137,10 @@ class _Search:
             if id(way) in answers:
                 answer = answers[id(way)]
                 if answer is not None:
-                    found.append(replace(way, text=way.text + _outcome(answer, way.change)))
-            elif time.monotonic() < self.end and self._solve_mixed(way):
-                found.append(way)
+                    lines = conda_planning.CondaHalf(answer)
+                    found.append(replace(way, text=way.text + _told((*lines.added, *lines.changed), way.change)))
+            elif time.monotonic() < self.end and (made := self._solve_mixed(way)) is not None:
+                found.append(replace(way, text=way.text + _told(made, way.change)))
         return found
 
     def _is_for_conda(self, way: Way) -> bool:
@@ -223,12 +226,12 @@ class _Search:
         except CarrelError:
             return [None] * len(ways)
 
-    def _solve_mixed(self, way: Way) -> bool:
-        """Whether a way that uv takes part in is open."""
+    def _solve_mixed(self, way: Way) -> tuple[PlannedPackage, ...] | None:
+        """Return what comes by a way that uv takes part in, None when it is closed."""
         from carrel.environments.planning import plan  # a plan looks for ways out, and a way out is a plan
 
         try:
-            plan(
+            made = plan(
                 self.environment.prefix,
                 way.change,
                 self.sources,
@@ -240,17 +243,16 @@ class _Search:
         except CarrelError as error:
             if error.code == "cancelled":
                 raise
-            return False
-        return True
+            return None
+        return (*made.added, *made.changed)
 
 
 def _bound(spec: Spec) -> str:
     return " ".join(filter(None, (spec.version, spec.build)))
 
 
-def _outcome(answer: dict[str, Any], change: Change) -> str:
-    """Return which versions a tried change brings."""
-    asked = {spec.name.lower() for spec in change.add} | {name.lower() for name in change.update}
-    lines = [entry["record"] for entry in (*answer["added"], *answer["changed"]) if entry["record"]["name"] in asked]
-    told = ", ".join(f"{record['name']} {record['version']}" for record in lines[:4])
-    return f": {told}" if told else ""
+def _told(lines: Iterable[PlannedPackage], change: Change) -> str:
+    """Return which versions of what was asked for come."""
+    asked = {normalize(name) for name in (*(spec.name for spec in change.add), *change.update)}
+    told = [f"{line.name} {line.to_version}" for line in lines if normalize(line.name) in asked]
+    return f": {', '.join(told[:4])}" if told else ""

@@ -79,6 +79,7 @@ class _Task:
     def __init__(self, request: dict[str, Any], solver: Solver) -> None:
         self.request, self.solver = request, solver
         self.installed = prefix_records(request["prefix"]) if request.get("prefix") else {}
+        self.kept = self._of_any_date()
         self.protected = {name for name in request.get("protected") or [] if name in self.installed}
         self.leaving = leaving_names(self.installed, request, self.protected)
         self.wanted = [parse(text) for text in request.get("add") or []]
@@ -88,6 +89,16 @@ class _Task:
         self.bounds = {text: spec for text, spec in bounds.items() if self._fits(spec)}
         self.unmet: list[str] = []
         self.pins = list(self._pins())
+
+    def _of_any_date(self) -> dict[str, Any]:
+        """Return what is installed in a form that no ``exclude_newer`` shuts out: the date is for what comes, not for what is there."""
+        until = moment(self.request.get("exclude_newer"))
+        if until is None or not self.installed:
+            return self.installed
+        copies = prefix_records(self.request["prefix"])
+        for record in copies.values():
+            record.indexed_timestamp = until
+        return copies
 
     def _fits(self, spec: MatchSpec) -> bool:
         """Whether what is installed fulfils *spec*: what is broken already cannot be kept."""
@@ -142,24 +153,28 @@ class _Task:
 
     def _preferred(self) -> list[Any]:
         moving = {*self.leaving, *self.updates, *self.additions}
-        preferred = [record for name, record in self.installed.items() if name not in moving]
+        preferred = [record for name, record in self.kept.items() if name not in moving]
         # a package asked for again with a version that it already has does not move
-        return preferred + [self.installed[name] for name in self.additions if name in self.installed and self._stays(name)]
+        return preferred + [self.kept[name] for name in self.additions if name in self.kept and self._stays(name)]
 
     async def _again(self, specs: list[MatchSpec], preferred: list[Any], bounds: list[MatchSpec], first: SolverError) -> list[Any]:
         """Solve again, less strictly; the first conflict is the one that is told when this fails too."""
         # an update may find nothing newer, or the installed version in no channel any more
-        preferred = preferred + [self.installed[name] for name in self.updates]
+        preferred = preferred + [self.kept[name] for name in self.updates]
         # what nobody asked for may go, for instance when a package was split or renamed
         asked = {name for key in ("requested", "protected", "keep") for name in self.request.get(key) or []}
         asked |= {*self.updates, *self.additions, "python"}
         relaxed = [spec for spec in specs if spec.name.normalized in asked]
+        told = first
         for kept in [bounds, []] if bounds else [[]]:
             for attempt in (specs if self.updates or kept is not bounds else [], relaxed if len(relaxed) < len(specs) else []):
-                with contextlib.suppress(SolverError):
+                try:
                     if attempt:
                         return await self.solver.run(attempt, preferred, self.pins + kept)
-        raise Failure("unsolvable", str(first)) from first
+                except SolverError as error:
+                    # that the bounds cannot be kept is not what makes it impossible
+                    told = error if bounds and not kept and told is first else told
+        raise Failure("unsolvable", str(told)) from told
 
     async def _held(self, result: Mapping[str, Any]) -> dict[str, str]:
         """Return what would be updated further were it not for the bounds."""

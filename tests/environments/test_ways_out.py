@@ -1,0 +1,104 @@
+"""What is said when nothing satisfies a wish, and what is offered instead: only what really solves."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from environment_fixtures import change
+from planning_lab import Lab
+
+from carrel.core.errors import Unsolvable
+from carrel.environments import Change, Policy, Sources, Spec, plan, specs
+from carrel.environments.conflicts import Asked, conda_sentence, uv_sentence
+
+
+def failing(prefix: Path, wish: Change, sources: Sources, policy: Policy | None = None) -> Unsolvable:
+    with pytest.raises(Unsolvable) as caught:
+        plan(prefix, wish, sources, policy=policy)
+    return caught.value
+
+
+def check(prefix: Path, error: Unsolvable, sources: Sources) -> list[str]:
+    """Every way out is a change that a plan can be made of; return their sentences."""
+    for way in error.fields["ways_out"]:
+        if not way["new_environment"]:
+            wish = way["change"]
+            add = tuple(specs.parse_for(text, "conda" if sources.channels else "venv") for text in wish["add"])
+            plan(prefix, Change(add, tuple(wish["remove"]), tuple(wish["update"])), sources, find_ways_out=False)
+    assert len(error.fields["ways_out"]) <= 4
+    return [way["text"] for way in error.fields["ways_out"]]
+
+
+def test_a_bound_that_meets_another(lab: Lab) -> None:
+    error = failing(lab.prefix, Change(add=(Spec("alpha", ">=2"), Spec("gamma"))), lab.sources)
+    assert error.detail == "No set of packages satisfies this: gamma 1.0 needs alpha <2, and you ask for alpha >=2."
+    ways = check(lab.prefix, error, lab.sources)
+    assert ways[0] == "take alpha in another version than >=2: gamma 1.0"
+    assert "make a new environment for it" not in ways
+
+
+def test_names_that_are_near_and_versions_that_there_are(lab: Lab) -> None:
+    error = failing(lab.prefix, Change(add=(Spec("coreliib"),)), lab.sources)
+    assert error.detail == "No channel has a package “coreliib”. Did you mean corelib?"
+    error = failing(lab.prefix, Change(add=(Spec("corelib", "3.*"),)), lab.sources)
+    assert error.detail == "There is no corelib 3.*. The newest versions are 2.0, 1.5 and 1.0."
+    assert check(lab.prefix, error, lab.sources)[0].startswith("take corelib in another version than 3.*")
+
+
+def test_the_other_installer(lab: Lab) -> None:
+    error = failing(lab.prefix, Change(add=(Spec("onlypip"),)), lab.sources)
+    assert check(lab.prefix, error, lab.sources) == ["take onlypip from the Python package index instead of conda: onlypip 1.0"]
+    assert error.fields["ways_out"][0]["change"] == {"add": ["pypi::onlypip"], "remove": [], "update": []}
+    error = failing(lab.prefix, Change(add=(Spec("dated", source="pypi"),)), lab.sources)
+    assert error.detail.startswith("There is no package “dated” on http://127.0.0.1")
+    assert check(lab.prefix, error, lab.sources) == ["take dated from conda instead of the Python package index: dated 2.0"]
+
+
+def test_python_is_too_new(lab: Lab, venv: Path) -> None:
+    error = failing(lab.prefix, Change(add=(Spec("oldpython"),)), lab.sources)
+    assert "oldpython 1.0 needs python <3.9" in error.detail
+    error = failing(venv, Change(add=(Spec("future", source="pypi"),)), Sources(indexes=lab.sources.indexes))
+    assert "future==1.0 needs Python >=3.99. This environment has Python 3." in error.detail
+
+
+def test_another_channel_that_has_it(lab: Lab) -> None:
+    error = failing(lab.prefix, Change(add=(Spec("shared", ">=2"),)), lab.sources)
+    assert f"shared 2.0 is in {lab.second}, but a channel before it has a package of that name too" in error.detail
+    assert f"take shared from {lab.second}: shared 2.0" in check(lab.prefix, error, lab.sources)
+
+
+def test_updating_what_is_in_the_way(venv: Path, lab: Lab) -> None:
+    sources = Sources(indexes=lab.sources.indexes)
+    change(venv, sources, Spec("gamma", source="pypi"))
+    error = failing(venv, Change(add=(Spec("gamma", source="pypi"), Spec("delta", "1.0", "pypi"))), sources)
+    assert "gamma depend on solo<2, and " in error.detail
+    assert check(venv, error, sources) == []
+    error = failing(venv, Change(add=(Spec("solo", "9", "pypi"),)), sources)
+    assert error.detail.endswith("The newest version that fits here is 2.0.")
+    assert check(venv, error, sources)[0] == "take solo in another version than 9"
+
+
+def test_a_pin_is_named(lab: Lab) -> None:
+    error = failing(lab.prefix, Change(add=(Spec("alpha", "2.0"),)), lab.sources, Policy(pins={"beta": "<2"}))
+    assert "the pin beta <2 does not allow it" in error.detail
+
+
+def test_sentences_of_the_solver() -> None:
+    tree = "lib * cannot be installed because there are no viable options:\n└─ lib 1.0 would require\n   └─ {}"
+    missing = "{}, for which no candidates were found."
+    assert conda_sentence(tree.format(missing.format("__cuda >=12"))).endswith(
+        "lib 1.0 needs __cuda >=12, which this machine does not have."
+    )
+    assert conda_sentence(tree.format(missing.format("zlib >=9"))).endswith("lib 1.0 needs zlib >=9, which no channel has.")
+    installed = Asked(installed={"zlib": "1.3"})
+    assert conda_sentence(tree.format(missing.format("zlib >=9")), installed).endswith("needs zlib >=9, and zlib 1.3 is installed.")
+    assert conda_sentence("something new") == "No set of packages satisfies this: something new."
+
+
+def test_sentences_of_uv() -> None:
+    both = "Because you require solo==2.0 and solo<2, we can conclude that your requirements are unsatisfiable."
+    assert uv_sentence(both, []) == "No set of packages satisfies this: you ask for solo==2.0 and for solo<2, which exclude each other."
+    gone = "Because nope was not found in the package registry and you require nope, we can conclude that …"
+    assert uv_sentence(gone, []) == "There is no package “nope” on no index (none is set up). Check the spelling."
+    assert uv_sentence("Because of reasons.", []) == "No set of packages satisfies this: Because of reasons."
