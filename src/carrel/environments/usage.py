@@ -67,7 +67,7 @@ def last_used(prefix: Path) -> datetime | None:
 def _imports(prefix: Path) -> list[float]:
     """Return when packages were imported: files with several names may have been read in another environment."""
     folders = [*distributions.site_packages(prefix), *prefix.glob("lib/python3.*")]
-    compiled = [file for folder in folders for file in folder.glob("*/__pycache__/__init__.*.pyc")]
+    compiled = [file for folder in dict.fromkeys(folders) for file in folder.glob("*/__pycache__/__init__.*.pyc")]
     found = []
     for file in compiled:
         with contextlib.suppress(OSError):
@@ -96,7 +96,7 @@ def references(prefix: Path) -> list[Referrer]:
 def kernelspecs(folders: Iterable[Path]) -> dict[Path, list[Referrer]]:
     """Return the kernelspecs in *folders* (``…/share/jupyter/kernels``) by the environment that they start."""
     found: dict[Path, list[Referrer]] = {}
-    for file in sorted(file for folder in folders for file in folder.glob("*/kernel.json")):
+    for file in sorted(file for folder in dict.fromkeys(folders) for file in folder.glob("*/kernel.json")):
         try:
             spec: Mapping[str, Any] = json.loads(file.read_bytes())
             prefix = prefix_of_spec(spec, file)
