@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from packaging.requirements import InvalidRequirement, Requirement
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 _WHAT = "The script"
 _OPENING = re.compile(r"# /// ([a-zA-Z0-9-]+)\Z")
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\n|\r|\Z)")
+_BLANK = re.compile(r"\n{3,}")
 _CODING = re.compile(r"[ \t\f]*#.*?coding[:=]")
 
 
@@ -184,6 +185,8 @@ def write(spec: EnvironmentSpec, data: bytes = b"") -> bytes:
 def write_text(spec: EnvironmentSpec, text: str) -> str:
     """Return *text* with a block that says what *spec* asks for; see :func:`write`."""
     block = find(text)
+    if block is not None and _says(block, spec):
+        return text
     newline = "\r\n" if "\r\n" in text else "\n"
     comment = newline.join(f"# {line}" if line else "#" for line in _toml(spec, block).splitlines())
     made = newline.join(["# /// script", comment, "# ///"])
@@ -197,6 +200,21 @@ def write_text(spec: EnvironmentSpec, text: str) -> str:
     if before and not before.endswith(("\n", "\r")):
         before += newline
     return before + made + newline + (newline + after if after and not after.startswith(("\n", "\r\n")) else after)
+
+
+def _says(block: Block, spec: EnvironmentSpec) -> bool:
+    """Whether *block* says what *spec* does already.
+
+    Raises
+    ------
+    InvalidFile
+        The block is no TOML: what it says would be lost.
+    """
+    load_toml(("\n" * block.line + block.content).encode(), "The block")
+    try:
+        return read_block(block) == replace(spec, name="", variables=(), platforms=(), pip=tuple(_plain(spec)))
+    except InvalidFile:
+        return False
 
 
 def _toml(spec: EnvironmentSpec, block: Block | None) -> str:
@@ -219,7 +237,8 @@ def _toml(spec: EnvironmentSpec, block: Block | None) -> str:
     if spec.pip_constraints:
         uv["constraint-dependencies"] = list(spec.pip_constraints)
     _merge_uv(document, uv)
-    return tomlkit.dumps(document).strip("\n")
+    made = tomlkit.dumps(document).strip("\n")
+    return made if '"""' in made or "'''" in made else _BLANK.sub("\n\n", made)
 
 
 def _merge_uv(document: TOMLDocument, uv: Mapping[str, Any]) -> None:
