@@ -108,6 +108,20 @@ def test_origins_hold_no_credentials(venv: Path) -> None:
     assert {package.channel for package in installed(venv)} == {""}
 
 
+@pytest.mark.parametrize(
+    "text", ["", "[]", "{", '{"url": 3}', '{"url": "http://[x"}', '{"url": "https://a:b/c", "vcs_info": 7, "dir_info": "x"}']
+)
+def test_strange_origins_are_no_origins(venv: Path, text: str) -> None:
+    (site,) = venv.glob("lib/python3*/site-packages")
+    finder = {"__editable___odd_finder.py": "MAPPING = {'odd': 'relative', 'other': '/x'}\n"}
+    write_distribution(site, "odd", "1", finder, **{"direct_url.json": text, "INSTALLER": "\0\n", "WHEEL": "Tag"})
+    (site / "half-1.dist-info").mkdir()
+    (site / "binary-1.dist-info").mkdir()
+    (site / "binary-1.dist-info" / "METADATA").write_bytes(bytes(range(256)))
+    (site / "RECORD-1.dist-info" / "METADATA").mkdir(parents=True)
+    assert (one(venv, "odd").origin, one(venv, "odd").location) == ("", None)
+
+
 def test_old_editable_installations(venv: Path, tmp_path: Path) -> None:
     (site,) = venv.glob("lib/python3*/site-packages")
     for name in ("linked", "found"):

@@ -171,13 +171,13 @@ def _read(path: Path, _mtime_ns: int, _inode: int, requested: bool) -> Distribut
         return None
     record = _text(path / "RECORD")
     paths = _PATH.findall(record)
-    direct_url = _json(path / "direct_url.json")
+    direct_url = _direct_url(path / "direct_url.json")
     import_names = top_level_modules(paths) or tuple(sorted(set(_text(path / "top_level.txt").split())))
     if not direct_url or not import_names:
         # an editable installation brings pointers to modules, and older ones do not say so in direct_url.json
         location, found = editables.read(path.parent, paths)
         import_names = import_names or found
-        if location and not direct_url:
+        if location and not direct_url and Path(location).is_absolute():
             direct_url = {"url": Path(location).as_uri(), "dir_info": {"editable": True}}
     return Distribution(
         path=path,
@@ -288,6 +288,17 @@ def _text(path: Path) -> str:
         return path.read_text(encoding="utf-8", errors="replace")
     except OSError:
         return ""
+
+
+def _direct_url(path: Path) -> dict[str, Any]:
+    """Return where a distribution came from (PEP 610); empty when that makes no sense."""
+    found = _json(path)
+    try:
+        urlsplit(found.get("url") or "").port  # noqa: B018 - looked at for the error
+    except (ValueError, TypeError, AttributeError):
+        return {}
+    parts = ("dir_info", "vcs_info", "archive_info")
+    return {key: value for key, value in found.items() if key not in parts or isinstance(value, dict)}
 
 
 def _json(path: Path) -> dict[str, Any]:

@@ -27,7 +27,7 @@ def read(site_packages: Path, files: Iterable[str]) -> tuple[str, tuple[str, ...
     pointers = [file for file in files if "/" not in file and (file.endswith(".pth") or _FINDER.match(file))]
     for finder in (file for file in pointers if file.endswith(".py")):
         mapping = _mapping(site_packages / finder)
-        if mapping:
+        if mapping and all(Path(path).is_absolute() for path in mapping.values()):
             parent = os.path.commonpath([str(Path(path).parent) for path in mapping.values()])
             return parent, tuple(sorted({name.partition(".")[0] for name in mapping}))
     for pointer in (file for file in pointers if file.endswith(".pth")):

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 import socket
 import sys
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import psutil
 
+_POLL_SECONDS = 0.1
+_R_PROGRAM = re.compile(r"(.+)/lib(?:64)?/R/bin/(?:exec/)?R\Z")
 _WRAPPERS = ("sh", "bash", "dash", "zsh", "env", "conda", "mamba", "micromamba", "pixi", "uv", "cmd.exe")
 
 
@@ -47,7 +51,10 @@ def _program(process: psutil.Process, called: str) -> Path:
         program = shutil.which(called, path=path) or running or called
     # elsewhere a framework's stub or a redirector starts the interpreter, which then is another file
     if sys.platform == "linux" and running and Path(running).exists() and not _same(Path(program), Path(running)):
-        return Path(running)
+        program = running
+    # R's own program lies deep in its home; people call the script beside other programs of the environment
+    if (match := _R_PROGRAM.match(program)) and Path(match[1], "bin", "R").exists():
+        return Path(match[1], "bin", "R")
     return Path(program)
 
 
@@ -82,16 +89,29 @@ def is_local_address(address: str) -> bool:
     return False
 
 
-def process_of_connection(connection_file: Path, connection: Mapping[str, Any]) -> int | None:
+def process_of_connection(connection_file: Path, connection: Mapping[str, Any], *, wait: float = 0) -> int | None:
     """Return the process that serves the kernel of *connection_file*, None when no process of this machine does.
 
     It is the one that listens on the kernel's shell port; one that merely names the file on its command line counts where the
     system does not tell who listens.
+
+    Parameters
+    ----------
+    wait : float
+        Seconds that a kernel which is starting, and does not listen yet, is waited for.
     """
-    port = connection.get("shell_port")
-    named = [process for process in _own_processes() if _names_file(process, connection_file)]
-    if connection.get("transport", "tcp") != "tcp":  # a socket in the file system has no port
-        return named[-1].pid if named else None
+    deadline = time.monotonic() + wait
+    while True:
+        named = [process for process in _own_processes() if _names_file(process, connection_file)]
+        if connection.get("transport", "tcp") != "tcp":  # a socket in the file system has no port
+            return named[-1].pid if named else None
+        pid = _who_listens(named, connection.get("shell_port"))
+        if pid is not None or not named or time.monotonic() >= deadline:
+            return pid
+        time.sleep(_POLL_SECONDS)
+
+
+def _who_listens(named: Iterable[psutil.Process], port: Any) -> int | None:
     unsure: list[int] = []
     for process in named:
         try:
@@ -104,7 +124,7 @@ def process_of_connection(connection_file: Path, connection: Mapping[str, Any]) 
     with contextlib.suppress(psutil.Error, OSError, NotImplementedError):
         for entry in psutil.net_connections(kind="tcp"):
             if entry.status == psutil.CONN_LISTEN and entry.laddr and entry.laddr.port == port and entry.pid:
-                return entry.pid
+                return int(entry.pid)
     # a wrapper names the file too and comes first: its child is the kernel
     return unsure[-1] if unsure else None
 

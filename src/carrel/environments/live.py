@@ -98,7 +98,7 @@ def kernel_environment(
     spec = spec if spec is not None else _spec_named(name)
     if connection.get("transport", "tcp") == "tcp" and not is_local_address(str(connection.get("ip") or "")):
         return KernelEnvironment("remote", None, "", language=_language(spec), kernel_name=name)
-    pid = process_of_connection(file, connection)
+    pid = process_of_connection(file, connection, wait=timeout)
     program = process_interpreter(pid) if pid is not None else None
     if pid is None:
         return decide(None, spec=spec, kernel_name=name)
