@@ -19,6 +19,7 @@ from carrel.formats.environment import (
     explicit,
     notebook_metadata,
     pixi_lock,
+    pixi_toml,
     pylock,
     requirement_lines,
     requirements,
@@ -163,6 +164,10 @@ def _describe_conda_list(data: bytes) -> Description:
     return _described(explicit.read_specs(data), FileFormat.CONDA_LIST)
 
 
+def _describe_pixi_toml(data: bytes) -> Description:
+    return _described(pixi_toml.read(data), FileFormat.PIXI_TOML)
+
+
 def _describe_notebook(data: bytes) -> Description:
     return _described(notebook_metadata.read(data), FileFormat.NOTEBOOK)
 
@@ -171,6 +176,7 @@ _DESCRIBERS: dict[FileFormat, Callable[[bytes], Description]] = {
     FileFormat.CONDA_LOCK: _describe_conda_lock,
     FileFormat.PYLOCK: _describe_pylock,
     FileFormat.PIXI_LOCK: pixi_lock.describe,
+    FileFormat.PIXI_TOML: _describe_pixi_toml,
     FileFormat.UV_LOCK: uv_lock.describe,
     FileFormat.EXPLICIT: _describe_explicit,
     FileFormat.CONDA_LIST: _describe_conda_list,

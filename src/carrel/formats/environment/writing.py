@@ -16,6 +16,7 @@ from carrel.formats.environment import (
     explicit,
     notebook_writing,
     pixi_lock_writing,
+    pixi_toml_writing,
     pylock,
     requirements,
     script,
@@ -55,6 +56,7 @@ FORMATS: Mapping[str, WritableFormat] = MappingProxyType(
         "environment.yml": WritableFormat("environment.yml", "The packages with their versions, for conda and everything like it.", _SPEC),
         "explicit": WritableFormat("explicit.txt", "The addresses of the conda packages (@EXPLICIT).", _LOCK),
         "conda-lock": WritableFormat("conda-lock.yml", "Every package with address and digest, for one platform or several.", _LOCKS),
+        "pixi.toml": WritableFormat("pixi.toml", "A workspace of pixi.", _SPEC),
         "pixi.lock": WritableFormat("pixi.lock", "Every package with address and digest, for pixi.", _LOCKS),
         "pylock.toml": WritableFormat("pylock.toml", "Every Python package with address and digest, for pip and uv.", _LOCK),
         "requirements.txt": WritableFormat("requirements.txt", "Every Python package with version and digest, for pip and uv.", _SPEC),
@@ -246,6 +248,10 @@ def _locks(value: Lock | LockSet | EnvironmentSpec) -> LockSet:
     return value if isinstance(value, LockSet) else LockSet((_one(value),))
 
 
+def _pixi_toml(value: Lock | LockSet | EnvironmentSpec, options: Options) -> bytes:
+    return pixi_toml_writing.write(_spec(value, options))
+
+
 def _pixi_lock(value: Lock | LockSet | EnvironmentSpec, options: Options) -> bytes:
     locks = _locks(value)
     if any(not lock.conda for lock in locks.locks):
@@ -257,6 +263,7 @@ _WRITERS: Mapping[str, Callable[[Lock | LockSet | EnvironmentSpec, Options], byt
     "environment.yml": _environment_yml,
     "explicit": _explicit,
     "conda-lock": lambda value, options: conda_lock.write_all(_locks(value)),
+    "pixi.toml": _pixi_toml,
     "pixi.lock": _pixi_lock,
     "pylock.toml": _pylock,
     "requirements.txt": _requirements,
