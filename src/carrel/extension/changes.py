@@ -20,6 +20,8 @@ from carrel.extension.sources import SourceBook, installed_versions
 PLAN_SECONDS = 1800.0
 _KEPT_PLANS = 50
 _PROGRAM = "jupyter"
+# Warnings that the reasons say already.
+_IN_REASONS = frozenset({"removes_requested", "changes_requested"})
 LARGE_BYTES = 200 * 1000 * 1000
 # What the running server itself needs: changing it under its feet breaks the session.
 SERVER_PACKAGES = frozenset({"jupyterlab", "jupyter-server", "jupyterlab-server", "carrel", "python"})
@@ -42,7 +44,8 @@ class Changes:
         if not (change.add or change.remove or change.update):
             raise BadRequest("Say what to add, remove or update.", code="empty_change")
         sources = self._book.for_change(add, packages)
-        found = plan(environment.prefix, change, sources, on_event=context.progress, cancel=context.cancel)
+        loaded = names_of(body, "loaded")
+        found = plan(environment.prefix, change, sources, loaded=loaded, on_event=context.progress, cancel=context.cancel)
         with self._lock:
             self._plans[found.id] = (time.monotonic() + PLAN_SECONDS, found)
             while len(self._plans) > _KEPT_PLANS:
@@ -144,6 +147,9 @@ def _step(step: PlannedPackage) -> dict[str, Any]:
         "channel": step.channel or None,
         "size": step.size or None,
         "reason": step.reason or None,
+        "from_build": step.from_build or None,
+        "disk_bytes": step.disk_bytes or None,
+        "risks": list(step.risks),
     }
 
 
@@ -164,7 +170,7 @@ def plan_json(found: Plan, environment: Environment, change: Change, packages: S
         **_steps_json(found),
         "download_bytes": found.download_bytes,
         "disk_bytes": found.disk_bytes,
-        "warnings": [{"code": warning.code, "message": warning.message} for warning in found.warnings],
+        "warnings": [{"code": warning.code, "message": warning.message} for warning in found.warnings if warning.code not in _IN_REASONS],
         "command": found.command,
         "needs_confirmation": bool(reasons or found.warnings),
         "reasons": reasons,
