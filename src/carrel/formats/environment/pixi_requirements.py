@@ -96,7 +96,7 @@ def python_requirement(name: str, value: Any, what: str, notes: list[str]) -> st
     """
     check_name(name, what)
     table = {"version": value} if isinstance(value, str) else dict(expect_mapping(value, what))
-    extras = expect_texts(table.get("extras"), f"{what}.extras", count=100, length=100)
+    extras = sorted(expect_texts(table.get("extras"), f"{what}.extras", count=100, length=100))
     named = name + (f"[{','.join(extras)}]" if extras else "")
     if "path" in table:
         path = expect_text(table["path"], f"{what}.path")

@@ -9,6 +9,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import tomlkit
+import tomlkit.exceptions
 from packaging.requirements import InvalidRequirement, Requirement
 
 from carrel.core.errors import BadRequest, InvalidFile
@@ -19,7 +20,7 @@ from carrel.formats.environment.conda_specs import check_channel
 from carrel.formats.environment.pixi_requirements import conda_spec, python_requirement
 from carrel.formats.environment.pixi_toml_writing import write
 from carrel.formats.environment.spec import EnvironmentSpec
-from carrel.formats.parsing import as_utf8, expect_mapping, expect_text, expect_texts, load_toml, with_lines
+from carrel.formats.parsing import as_utf8, expect_mapping, expect_text, expect_texts, invalid_line, load_toml, with_lines
 
 __all__ = ["FILENAME", "environments", "read", "write"]
 
@@ -79,16 +80,17 @@ def read(data: bytes, environment: str = "default", platform: str = "", *, now: 
 def _load(data: bytes) -> Mapping[str, Any]:
     try:
         return load_toml(data, _WHAT)
-    except InvalidFile:
+    except InvalidFile as refused:
         if len(data) > _LONGEST_1_1:
             raise
         try:  # pixi reads TOML 1.1: inline tables over several lines
-            document = tomlkit.parse(data.decode("utf-8-sig")).unwrap()
+            return tomlkit.parse(data.decode("utf-8-sig")).unwrap()
+        except tomlkit.exceptions.ParseError as error:
+            if error.line > refused.fields.get("line", error.line):
+                raise invalid_line(error.line, f"{_WHAT} is not TOML (column {error.col}).") from error
         except (ValueError, RecursionError):
-            document = None
-        if document is None:
-            raise
-        return document
+            pass
+        raise
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +122,7 @@ class _Manifest:
         self._project = expect_mapping(document.get("project", {}), "project") if nested else {}
         self._groups = expect_mapping(document.get("dependency-groups", {}), "dependency-groups") if nested else {}
         key = "workspace" if "workspace" in self._root else "project"
-        if key not in self._root:
+        if key not in self._root or (key == "project" and "build-system" in document and not nested):
             raise InvalidFile(f"{_WHAT} has no table [{self._prefix}workspace].", field=f"{self._prefix}workspace")
         self._space = f"{self._prefix}{key}"
         self._workspace = expect_mapping(self._root[key], self._space)

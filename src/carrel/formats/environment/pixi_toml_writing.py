@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 from urllib.parse import unquote
 
-import tomli_w
+import tomlkit
 from packaging.requirements import InvalidRequirement, Requirement
 
 from carrel.core.errors import InvalidFile
@@ -50,7 +50,14 @@ def write(spec: EnvironmentSpec) -> bytes:
     writer.fill()
     document = {"workspace": workspace, **{key: value for key, value in writer.document.items() if value}}
     comment = "".join(f"# Not expressed here: {line}\n" for line in writer.left_out)
-    return (comment + tomli_w.dumps(document)).encode()
+    return (comment + tomlkit.dumps(document)).encode()
+
+
+def _in_line(members: dict[str, Any]) -> Any:
+    """Return *members* as a table on one line."""
+    table = tomlkit.inline_table()
+    table.update(members)
+    return table
 
 
 class _Writer:
@@ -115,7 +122,7 @@ class _Writer:
         """Write one line for pip; whether pixi has a word for it."""
         if match := _LINK.match(line):
             link = refuse_credentials(match[1], "pip")
-            options.setdefault("find-links", []).append({"url" if "://" in link else "path": link})
+            options.setdefault("find-links", []).append(_in_line({"url" if "://" in link else "path": link}))
         elif match := _INDEX.match(line):
             url = check_url(match[2], "pip")
             if match[1] == "--extra-index-url":
@@ -147,11 +154,12 @@ class _Writer:
             entry["extras"] = [extra.strip() for extra in match["extras"].split(",")]
         if subdirectory := re.search(r"subdirectory=([^&]+)", fragment):
             entry["subdirectory"] = subdirectory[1]
-        self.document["pypi-dependencies"][name] = entry
+        self.document["pypi-dependencies"][name] = _in_line(entry)
         return True
 
     def _requirement(self, requirement: Requirement) -> None:
         entry = python_entry(requirement)
+        entry = entry if isinstance(entry, str) else _in_line(entry)
         if requirement.marker is None:
             self.document["pypi-dependencies"][requirement.name] = entry
             return
@@ -240,13 +248,27 @@ def _version_and_build(text: str) -> tuple[str, str]:
 
 
 def _merged(texts: Iterable[str]) -> dict[str, Any]:
-    """Return the entries of *texts*; of several for one package, all hold."""
+    """Return the entries of *texts*; of several for one package, all hold.
+
+    Raises
+    ------
+    InvalidFile
+        Two ask for different builds, channels or files of one package, which no single entry can say.
+    """
     found: dict[str, dict[str, str]] = {}
+    versions: dict[str, list[str]] = {}
     for text in texts:
         name, members = conda_entry(text)
+        version = members.pop("version", "*")
         known = found.setdefault(name, {})
-        versions = [version for version in (known.get("version", ""), members.get("version", "")) if version not in ("", "*")]
+        if any(known.get(key, value) != value for key, value in members.items()):
+            raise InvalidFile(f"pixi.toml cannot ask for {name} in two ways at once: {text[:100]!r} and another.", field="dependencies")
         known.update(members)
-        if versions:
-            known["version"] = ",".join(dict.fromkeys(versions))
-    return {name: members.get("version", "*") if set(members) <= {"version"} else members for name, members in found.items()}
+        if version != "*" and version not in versions.setdefault(name, []):
+            versions[name].append(version)
+    entries: dict[str, Any] = {}
+    for name, members in found.items():
+        several = versions.get(name, [])
+        version = ",".join(f"({one})" if "|" in one and len(several) > 1 else one for one in several)
+        entries[name] = _in_line({**({"version": version} if version else {}), **members}) if members else version or "*"
+    return entries
