@@ -44,7 +44,7 @@ class Changes:
         if not (change.add or change.remove or change.update):
             raise BadRequest("Say what to add, remove or update.", code="empty_change")
         sources = self._book.for_change(add, packages)
-        loaded = names_of(body, "loaded")
+        loaded = [name for name in _list(body, "loaded") if isinstance(name, str)]
         found = plan(environment.prefix, change, sources, loaded=loaded, on_event=context.progress, cancel=context.cancel)
         with self._lock:
             self._plans[found.id] = (time.monotonic() + PLAN_SECONDS, found)
@@ -132,8 +132,8 @@ def names_of(body: Mapping[str, Any], key: str) -> tuple[str, ...]:
 
 def _list(body: Mapping[str, Any], key: str) -> list[Any]:
     value = body.get(key) or []
-    if not isinstance(value, list) or len(value) > 500:
-        raise BadRequest(f"{key!r} must be a list of at most 500 members.", field=key)
+    if not isinstance(value, list) or len(value) > 5000:
+        raise BadRequest(f"{key!r} must be a list of at most 5000 members.", field=key)
     return value
 
 
@@ -169,7 +169,7 @@ def plan_json(found: Plan, environment: Environment, change: Change, packages: S
         "environment": environment.id,
         **_steps_json(found),
         "download_bytes": found.download_bytes,
-        "disk_bytes": found.disk_bytes,
+        "disk_bytes": max(found.disk_bytes, 0),
         "warnings": [{"code": warning.code, "message": warning.message} for warning in found.warnings if warning.code not in _IN_REASONS],
         "command": found.command,
         "needs_confirmation": bool(reasons or found.warnings),
