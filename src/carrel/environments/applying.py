@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import json
 import shutil
@@ -29,6 +30,8 @@ from carrel.environments.credentials import strip_url
 from carrel.environments.models import Applied, Plan, PypiStep, Sources
 from carrel.environments.naming import normalize
 from carrel.environments.pypi import uv
+
+_FULL_BYTES = 500_000
 
 
 def apply(
@@ -115,6 +118,9 @@ class whole_or_not:  # noqa: N801 - used like a function
         """Bring back what was there, if need be."""
         if error is None:
             return
+        is_full = False
+        with contextlib.suppress(OSError):
+            is_full = shutil.disk_usage(self._prefix).free < _FULL_BYTES
         if isinstance(error, Exception):
             self._on_event(Progress("restore", message="Bringing the environment back"))
         try:
@@ -125,7 +131,7 @@ class whole_or_not:  # noqa: N801 - used like a function
                 "kept: put that right, and the next call brings it back.",
                 code="not_restored",
             ) from error
-        raise _restored(error) from error
+        raise _restored(error, is_full=is_full) from error
 
 
 def summarize(plan: Plan) -> str:
@@ -141,7 +147,7 @@ def summarize(plan: Plan) -> str:
 
 def _fetch(plan: Plan, on_event: OnProgress, cancel: CancelSignal) -> tuple[list[dict[str, Any]], list[str]]:
     """Fetch everything; return complete conda records and the files that all packages will bring."""
-    needed, free = plan.disk_bytes, shutil.disk_usage(plan.prefix).free
+    needed, free = plan.disk_bytes, files.free_bytes(plan.prefix)
     if needed > free:
         raise InsufficientStorage(
             f"About {needed >> 20} MB are needed for this and {free >> 20} MB are free at {plan.prefix}.", needed=needed, free=free
@@ -154,14 +160,22 @@ def _fetch(plan: Plan, on_event: OnProgress, cancel: CancelSignal) -> tuple[list
             records = [_without_credentials(record) for record in fetched]
             incoming = transactions.new_files(engine.contents_of(records), records, _python_after(plan))
         if plan.pypi.install:
-            incoming += unpack_wheels(plan.prefix, plan.pypi.pylock, plan.sources, on_event, cancel)
+            sizes = {normalize(line.name): line.size for line in (*plan.added, *plan.changed) if line.source == "pypi"}
+            incoming += unpack_wheels(plan.prefix, plan.pypi.pylock, plan.sources, on_event, cancel, sizes=sizes)
     except OSError as error:
         raise _in_words(error) from error
     return records, incoming
 
 
 def unpack_wheels(
-    prefix: Path, lock: str, sources: Sources, on_event: OnProgress, cancel: CancelSignal, *, offline: bool = False
+    prefix: Path,
+    lock: str,
+    sources: Sources,
+    on_event: OnProgress,
+    cancel: CancelSignal,
+    *,
+    sizes: Mapping[str, int] | None = None,
+    offline: bool = False,
 ) -> list[str]:
     """Fetch, verify and unpack the Python packages of *lock* aside, and return the files that they will bring.
 
@@ -171,7 +185,7 @@ def unpack_wheels(
     python = inspection.python_executable(prefix)
     if python is None:
         return []
-    counter = counting.Counting(on_event, counting.sizes_of(counting.packages_of(lock)))
+    counter = counting.Counting(on_event, {name: (sizes or {}).get(name, 0) for name in counting.packages_of(lock)})
     files.remove_tree(scratch)
     try:
         uv.install_lock(python, lock, sources=sources, on_event=counter, cancel=cancel, target=scratch, offline=offline)
@@ -277,16 +291,18 @@ def import_names(prefix: Path, conda: Iterable[str], pypi: Iterable[str]) -> tup
     return tuple(sorted(names))
 
 
-def _restored(error: BaseException) -> BaseException:
+def _restored(error: BaseException, *, is_full: bool) -> BaseException:
     if isinstance(error, Cancelled):
         return Cancelled("The work was cancelled; the environment is as it was before.")
     if isinstance(error, OSError):
         error = _in_words(error)
     if isinstance(error, CarrelError):
         detail = error.detail.replace(" Nothing was changed.", "").replace(" Nothing was left half-done; try again.", "")
-        kind = InsufficientStorage if "no space left" in detail.lower() else type(error)
+        # installers do not always say that it was for want of room
+        kind = InsufficientStorage if is_full and isinstance(error, Unavailable) else type(error)
+        full = "The disk is full. " if kind is not type(error) else ""
         code = "insufficient_storage" if kind is InsufficientStorage else error.code
-        return kind(f"{detail} The environment is as it was before.", code=code, **error.fields)
+        return kind(f"{detail} {full}The environment is as it was before.", code=code, **error.fields)
     return error
 
 

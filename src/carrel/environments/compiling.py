@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from carrel.core.progress import CancelSignal, OnProgress, Progress
 from carrel.environments import conda_meta, distributions, inspection, processes
+
+_TESTS = re.compile(r"/tests?/")
 
 # one package after another, so that progress is told in packages; what does not compile (templates, other versions) is left
 _CODE = """
@@ -71,12 +74,19 @@ def _sources(prefix: Path, names: set[str]) -> Mapping[str, list[str]]:
     found: dict[str, list[str]] = {}
     for record in conda_meta.read_records(prefix) if conda_meta.is_conda_prefix(prefix) else ():
         if record.name in names:
-            wanted = [file for file in conda_meta.files_of(record.path) if file.endswith(".py") and any(map(file.startswith, libraries))]
+            wanted = [file for file in conda_meta.files_of(record.path) if _is_worth_it(file) and any(map(file.startswith, libraries))]
             if wanted:
                 found[record.name] = [str(prefix / file) for file in wanted]
     for one in inspection.python_distributions(prefix):
         if one.key in names:
-            files = [str(path) for path in distributions.files_of(one) if path.suffix == ".py" and one.site_packages in path.parents]
+            files = [
+                str(path) for path in distributions.files_of(one) if _is_worth_it(path.as_posix()) and one.site_packages in path.parents
+            ]
             if files:
                 found[one.key] = files
     return found
+
+
+def _is_worth_it(file: str) -> bool:
+    """Whether *file* is Python that people import: a package's own tests, often half of it, are not."""
+    return file.endswith(".py") and not _TESTS.search(file)

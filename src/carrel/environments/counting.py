@@ -10,7 +10,6 @@ from typing import Any
 
 from carrel.core.progress import OnProgress, Progress
 from carrel.environments.naming import normalize
-from carrel.environments.pypi import pylock
 
 _REMARK = re.compile(r"(Downloading|Downloaded|Built|[+~]) ([A-Za-z0-9][A-Za-z0-9._-]*)")
 
@@ -60,8 +59,3 @@ class Counting:
 def packages_of(lock: str) -> dict[str, dict[str, Any]]:
     """Return the packages of a pylock.toml, by normalized name."""
     return {normalize(package["name"]): package for package in tomllib.loads(lock).get("packages", [])} if lock else {}
-
-
-def sizes_of(packages: Mapping[str, Mapping[str, Any]]) -> dict[str, int]:
-    """Return the bytes of the archives that are probably fetched for *packages*."""
-    return {name: int(pylock.likely_archive(package).get("size") or 0) for name, package in packages.items()}

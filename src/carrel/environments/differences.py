@@ -121,10 +121,10 @@ def of_lock(lock: Lock) -> tuple[Package, ...]:
 def of_state(state: State) -> tuple[Package, ...]:
     """Return the packages of a state."""
     found = [
-        Package(name, "conda", entry.version, entry.build, entry.record.get("sha256") or entry.record.get("md5") or "", entry.channel)
-        for name, entry in state.conda.items()
+        Package(entry.name, "conda", entry.version, entry.build, entry.record.get("sha256") or entry.record.get("md5") or "", entry.channel)
+        for entry in state.conda.values()
     ]
-    found += [Package(name, "pypi", entry.version, "", entry.digest, entry.origin) for name, entry in state.pypi.items()]
+    found += [Package(entry.name, "pypi", entry.version, "", entry.digest, entry.origin) for entry in state.pypi.values()]
     return tuple(sorted(found, key=_order))
 
 

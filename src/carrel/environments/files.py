@@ -26,6 +26,11 @@ def write_atomically(path: Path, data: bytes) -> None:
         temporary.unlink(missing_ok=True)
 
 
+def free_bytes(path: Path) -> int:
+    """Return how much room there is at *path*."""
+    return shutil.disk_usage(path).free
+
+
 def sync_folder(path: Path) -> None:
     """Make the names in the folder *path* outlast a power failure, where folders can be asked to."""
     with contextlib.suppress(OSError):
@@ -43,25 +48,32 @@ def write_json(path: Path, data: Any) -> None:
 
 def link_or_copy(source: Path, target: Path) -> None:
     """Put the file (or symbolic link) *source* at *target* too, replacing what is there."""
+    for _ in range(3):
+        try:
+            os.link(source, target, follow_symlinks=False)
+            return
+        except FileNotFoundError:
+            target.parent.mkdir(parents=True, exist_ok=True)
+        except FileExistsError:
+            target.unlink()
+        except (OSError, NotImplementedError):
+            break
     target.parent.mkdir(parents=True, exist_ok=True)
-    if os.path.lexists(target):
-        target.unlink()
-    try:
-        os.link(source, target, follow_symlinks=False)
-    except (OSError, NotImplementedError):
-        shutil.copy2(source, target, follow_symlinks=False)
+    target.unlink(missing_ok=True)
+    shutil.copy2(source, target, follow_symlinks=False)
 
 
 def remove_files(files: Iterable[Path], root: Path) -> None:
     """Remove *files*, their compiled forms, and folders below *root* that become empty."""
     folders: set[Path] = set()
+    sources: list[Path] = []
     for file in files:
         with contextlib.suppress(FileNotFoundError, NotADirectoryError, IsADirectoryError, PermissionError):
             file.unlink()
         folders.add(file.parent)
         if file.suffix == ".py":
-            folders.add(file.parent / "__pycache__")
-            remove_compiled(file)
+            sources.append(file)
+    folders |= remove_compiled(sources)
     for folder in sorted(folders, key=lambda folder: len(folder.parts), reverse=True):
         current = folder
         while current != root and root in current.parents:
@@ -74,18 +86,22 @@ def remove_files(files: Iterable[Path], root: Path) -> None:
             current = current.parent
 
 
-def remove_compiled(file: Path) -> None:
-    """Remove the compiled forms of the Python file *file*.
+def remove_compiled(sources: Iterable[Path]) -> set[Path]:
+    """Remove the compiled forms of Python files; return the folders that they were in.
 
     They name the time and size of their source, which two versions of a file from one archive tool may share.
     """
-    for compiled in (file.parent / "__pycache__").glob(f"{_escape(file.stem)}.*.pyc"):
-        with contextlib.suppress(OSError):
-            compiled.unlink()
-
-
-def _escape(name: str) -> str:
-    return name.replace("[", "[[]")
+    by_folder: dict[Path, set[str]] = {}
+    for source in sources:
+        by_folder.setdefault(source.parent / "__pycache__", set()).add(source.stem)
+    for folder, stems in by_folder.items():
+        with contextlib.suppress(OSError), os.scandir(folder) as entries:
+            for name in [entry.name for entry in entries if entry.name.endswith(".pyc")]:
+                # module.cpython-311.pyc, module.cpython-311.opt-1.pyc
+                if name.split(".cpython-")[0].split(".pypy")[0] in stems or name.rpartition(".")[0] in stems:
+                    with contextlib.suppress(OSError):
+                        Path(folder, name).unlink()
+    return set(by_folder)
 
 
 def remove_tree(path: Path) -> None:

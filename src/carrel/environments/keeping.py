@@ -81,6 +81,7 @@ class Store:
         """Put the files of *key* where they were, without compiled forms of other versions. They stay kept."""
         manifest = self._manifest(key)
         copied = set(manifest["copied"])
+        replaced: list[Path] = []
         for relative in manifest["files"]:
             source, target = self._folder / key / "files" / relative, self._prefix / relative
             if relative in copied:
@@ -90,7 +91,8 @@ class Store:
             elif not (os.path.lexists(target) and os.path.samestat(source.lstat(), target.lstat())):
                 link_or_copy(source, target)
                 if target.suffix == ".py":
-                    remove_compiled(target)
+                    replaced.append(target)
+        remove_compiled(replaced)
 
     def retain(self, keys: Sequence[str], limit: int) -> None:
         """Drop everything but *keys*, of which the first ones that take *limit* bytes together stay."""

@@ -77,7 +77,8 @@ def restore(
                 again = [target.conda[file] for file in lacking.conda], [target.pypi[folder] for folder in lacking.pypi]
                 fetched = {entry.key: entry.name for entries in again for entry in entries}
                 reverting.settle(path, target, texts, arrived=fetched)
-                compiling.compile_packages(path, fetched.values(), on_event=on_event, cancel=cancel)
+                compiled = [entry.name for entry in again[0] if b".pyc" in texts[entry.text]]
+                compiling.compile_packages(path, compiled, on_event=on_event, cancel=cancel)
             on_event(Progress("link", total, total, "packages"))
             if cancel.is_set():
                 raise Cancelled("The work was cancelled.")

@@ -202,12 +202,14 @@ def _spec(spec: Spec) -> str:
 
 def _with_archives(state: State, archives: Mapping[str, Mapping[str, Any]], before: State) -> State:
     """Return *state* with what is known of where its Python packages were fetched."""
-    known = {entry.key: entry.archive for entry in before.pypi.values() if entry.archive}
+    known = {(entry.name, entry.version, entry.origin): entry.archive for entry in before.pypi.values() if entry.archive}
     pypi = {}
     for folder, entry in state.pypi.items():
         installed = archives.get(entry.name)
-        archive = installed if installed and str(installed.get("version")) == entry.version else known.get(entry.key, {})
-        pypi[folder] = replace(entry, archive=archive)
+        if installed and str(installed.get("version")) == entry.version:
+            pypi[folder] = replace(entry, archive=installed)
+        else:
+            pypi[folder] = replace(entry, archive=known.get((entry.name, entry.version, entry.origin), {}))
     return replace(state, pypi=pypi)
 
 
