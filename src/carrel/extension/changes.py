@@ -44,7 +44,7 @@ class Changes:
         if not (change.add or change.remove or change.update):
             raise BadRequest("Say what to add, remove or update.", code="empty_change")
         sources = self._book.for_change(add, packages)
-        loaded = [name for name in _list(body, "loaded") if isinstance(name, str)]
+        loaded = [name for name in _list(body, "loaded", 5000) if isinstance(name, str)]
         found = plan(environment.prefix, change, sources, loaded=loaded, on_event=context.progress, cancel=context.cancel)
         with self._lock:
             self._plans[found.id] = (time.monotonic() + PLAN_SECONDS, found)
@@ -130,10 +130,10 @@ def names_of(body: Mapping[str, Any], key: str) -> tuple[str, ...]:
     return tuple(validate_package(name) for name in names)
 
 
-def _list(body: Mapping[str, Any], key: str) -> list[Any]:
+def _list(body: Mapping[str, Any], key: str, limit: int = 500) -> list[Any]:
     value = body.get(key) or []
-    if not isinstance(value, list) or len(value) > 5000:
-        raise BadRequest(f"{key!r} must be a list of at most 5000 members.", field=key)
+    if not isinstance(value, list) or len(value) > limit:
+        raise BadRequest(f"{key!r} must be a list of at most {limit} members.", field=key)
     return value
 
 

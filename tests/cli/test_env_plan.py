@@ -1,0 +1,107 @@
+"""carrel env plan, and what the changing commands share with it: rules, ways out, copies."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cli_process import QuickCarrel
+
+from carrel.testing.artifacts import build_conda
+from carrel.testing.conda_channel import index
+
+
+@pytest.fixture(scope="module")
+def shelves(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A channel of packages that need no Python."""
+    folder = tmp_path_factory.mktemp("shelves") / "noarch"
+    folder.mkdir()
+    for artifact in [
+        build_conda("alpha", "1.0", noarch="generic", files={"share/alpha": "1"}),
+        build_conda("alpha", "2.0", noarch="generic", depends=["beta >=2"], files={"share/alpha": "2"}),
+        build_conda("beta", "1.0", noarch="generic", files={"share/beta": "1"}),
+        build_conda("beta", "2.0", noarch="generic", files={"share/beta": "2"}),
+        build_conda("gamma", "1.0", noarch="generic", depends=["alpha <2"], files={"share/gamma": "1"}),
+        build_conda("six", "1.0", noarch="generic", files={"share/six": "1"}),
+    ]:
+        (folder / artifact.filename).write_bytes(artifact.data)
+    index(folder.parent)
+    return folder.parent
+
+
+@pytest.fixture
+def desk(quick: QuickCarrel, shelves: Path) -> Path:
+    """An environment with alpha 1.0, beta 1.0 and six."""
+    quick.variables |= {"CARREL_CHANNELS": shelves.as_uri()}
+    prefix = quick.home / "desk"
+    (prefix / "conda-meta").mkdir(parents=True)
+    quick.ok("env", "install", "-p", prefix, "alpha=1.0", "beta ==1.0", "six", "--yes")
+    return prefix
+
+
+def names(lines: list[dict[str, Any]]) -> dict[str, str]:
+    return {line["name"]: line["to_version"] for line in lines}
+
+
+def test_a_plan_of_everything_at_once(quick: QuickCarrel, desk: Path) -> None:
+    document = quick.json("env", "plan", "gamma", "--remove", "six", "--update", "beta", "-p", desk)
+    assert names(document["added"]) == {"gamma": "1.0"}
+    assert names(document["changed"]) == {"beta": "2.0"}
+    assert names(document["removed"]) == {"six": None}
+    (changed,) = document["changed"]
+    assert (changed["from_version"], changed["from_build"], changed["risks"]) == ("1.0", "0", [])
+    assert document["added"][0]["disk_bytes"] > 0
+    told = quick.ok("env", "plan", "-p", desk, "--remove", "alpha").out
+    assert "-  alpha  1.0  requested" in told
+    assert "less on disk" in told
+
+
+def test_a_plan_changes_nothing(quick: QuickCarrel, desk: Path) -> None:
+    before = sorted(path.name for path in (desk / "conda-meta").iterdir())
+    quick.ok("env", "plan", "gamma", "-p", desk)
+    assert sorted(path.name for path in (desk / "conda-meta").iterdir()) == before
+    assert quick("env", "plan", "-p", desk).code == 2
+    assert "is not a package specification" in quick("env", "plan", "gamma >>1", "-p", desk).err
+
+
+def test_risks_are_shown(quick: QuickCarrel, desk: Path) -> None:
+    told = quick.ok("env", "plan", "alpha>=2", "--pin", "beta>=1", "-p", desk).out
+    assert "1.0 → 2.0  alpha 2.0 needs beta >=2 (you asked for it once, pinned)" in told
+    assert "beta, which you once asked for, changes from 1.0 to 2.0: alpha 2.0 needs beta >=2." in told
+
+
+def test_rules(quick: QuickCarrel, desk: Path, shelves: Path) -> None:
+    document = quick.json("env", "update", "beta", "alpha", "--pin", "beta<2", "--dry-run", "-p", desk)
+    assert document["changed"] == []
+    failed = quick("env", "plan", "gamma", "--exclude-newer", "2020-01-31", "-p", desk)
+    assert "gamma 1.0 was published after 2020-01-31" in failed.err
+    failed = quick("env", "plan", "gamma", "--only-from", "https://conda.example/acme", "-p", desk)
+    assert failed.code == 4 or "no channel that is set up is allowed" in failed.err
+    assert names(quick.json("env", "plan", "gamma", "--only-from", shelves.as_uri(), "-p", desk)["added"]) == {"gamma": "1.0"}
+    assert quick("env", "plan", "gamma", "--exclude-newer", "soon", "-p", desk).code == 2
+    assert quick("env", "plan", "gamma", "--pin", "beta", "-p", desk).code == 2
+
+
+def test_ways_out_are_commands(quick: QuickCarrel, desk: Path) -> None:
+    failed = quick("env", "install", "gamma", "alpha>=2", "-p", desk, "--json")
+    ways = json.loads(failed.out)["error"]["ways_out"]
+    assert ways[0]["text"] == "take alpha in another version than >=2: gamma 1.0"
+    assert ways[0]["command"] in failed.err
+    assert "needs alpha <2, and you ask for alpha >=2" in failed.err
+    words = shlex.split(ways[0]["command"])
+    assert words[:3] == ["carrel", "env", "install"]
+    assert names(quick.json(*words[1:], "--yes")["added"]) == {"gamma": "1.0"}
+
+
+def test_a_read_only_environment_is_copied(quick: QuickCarrel, desk: Path) -> None:
+    (desk / "conda-meta" / "frozen").touch()
+    refused = quick("env", "install", "gamma", "-p", desk, "--yes", "--json")
+    assert json.loads(refused.out)["error"]["remedy"] == "clone"
+    copy = quick.home / "mine"
+    document = quick.json("env", "install", "gamma", "-p", desk, "--copy", copy, "--yes")
+    assert document["prefix"] == str(copy)
+    assert (copy / "share" / "gamma").is_file()
+    assert not (desk / "share" / "gamma").exists()
