@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import signal
 import subprocess
 import sys
 import threading
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -291,6 +293,68 @@ def test_two_builders_share_the_work(mixed_env: Path, both: Sources, tmp_path: P
     first.join()
     assert "link" in seen[0]
     assert seen[1] == ["wait"]
+
+
+def test_who_waits_takes_over_when_the_builder_is_killed(mixed_env: Path, both: Sources, tmp_path: Path) -> None:
+    """Two processes want the same; the one that builds dies in the middle."""
+    lock = capture(mixed_env, both)
+    (tmp_path / "conda-lock.yml").write_bytes(environment_file(lock)[1])
+    prefix, ready = tmp_path / "envs" / "again", tmp_path / "building"
+    command = [sys.executable, "-c", _BUILDER_THAT_HANGS, str(tmp_path / "conda-lock.yml"), str(prefix), str(ready)]
+    builder = subprocess.Popen(command)
+    try:
+        for _ in range(600):
+            if ready.exists():
+                break
+            time.sleep(0.1)
+        assert ready.exists()
+        waiting = threading.Event()
+        waiter = threading.Thread(target=lambda: rebuild(lock, prefix, on_event=lambda event: waiting.set()))
+        waiter.start()
+        assert waiting.wait(30)
+        assert not already_built(lock, prefix)
+    finally:
+        builder.kill()
+        builder.wait()
+    waiter.join(60)
+    assert already_built(lock, prefix)
+    assert listed(prefix) == listed(mixed_env)
+    assert not list(prefix.parent.glob(".*.partial"))
+
+
+_BUILDER_THAT_HANGS = """
+import sys, time
+from pathlib import Path
+from carrel.environments import rebuild
+from carrel.formats.environment import load_lock
+lock = load_lock("conda-lock.yml", Path(sys.argv[1]).read_bytes())
+def hang(event):
+    if event.stage == "verify":
+        Path(sys.argv[3]).touch()
+        time.sleep(120)
+rebuild(lock, Path(sys.argv[2]), on_event=hang)
+"""
+
+
+def test_a_finished_environment_is_shared_by_those_who_may_only_read_it(
+    mixed_env: Path, both: Sources, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lock = capture(mixed_env, both)
+    prefix = tmp_path / "envs" / "again"
+    rebuild(lock, prefix, reference="acme/analysis@7")
+    rebuild(lock, prefix, reference="/home/ada/analysis.ipynb")
+    rebuild(lock, prefix, reference="acme/analysis@7")
+    mark = json.loads((prefix / ".carrel" / "environment.json").read_bytes())
+    assert [reference["to"] for reference in mark["references"]] == ["/home/ada/analysis.ipynb", "acme/analysis@7"]
+    before = contents(prefix)
+
+    def refuse(*_arguments: object, **_options: object) -> None:
+        raise PermissionError("a folder of somebody else")
+
+    monkeypatch.setattr("carrel.environments.locks.locked", refuse)
+    monkeypatch.setattr("carrel.environments.files.write_json", refuse)
+    assert rebuild(lock, prefix, reference="mine").prefix == prefix
+    assert differences(before, contents(prefix)) == []
 
 
 def test_same_name_other_bytes_in_the_cache(mixed_env: Path, both: Sources, channel: Path, tmp_path: Path) -> None:
