@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import subprocess
 import sys
@@ -13,7 +14,7 @@ from pathlib import Path
 import pytest
 from environment_fixtures import PackageIndex, change, package_index, python_says
 
-from carrel.core.errors import BadRequest, Forbidden, Unsolvable
+from carrel.core.errors import BadRequest, Forbidden, InvalidFile, Unsolvable
 from carrel.environments import Policy, Sources, Spec, capture, environment_folder, rebuild
 from carrel.environments import virtual_packages as virtual
 from carrel.environments.locations import current_platform
@@ -156,8 +157,8 @@ def test_virtual_packages_are_those_of_the_other_platform(places: Sources) -> No
     with pytest.raises(Unsolvable, match="__osx"):
         lock(old, ("osx-arm64",), places)
     new = EnvironmentSpec(dependencies=("needs-new-glibc",), system_requirements=(("glibc", "2.41"),))
-    other = "linux-aarch64" if current_platform() == "linux-64" else "linux-64"
-    assert "__glibc=2.41=0" in lock(new, (other,), places).locks[0].virtual_packages
+    for platform in ("linux-64", "linux-aarch64"):  # this machine's own gives way too
+        assert "__glibc=2.41=0" in lock(new, (platform,), places).locks[0].virtual_packages
 
 
 def test_virtual_packages_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -205,6 +206,15 @@ def test_python_packages_alone_make_a_virtual_environment(places: Sources, tmp_p
         assert versions(mine) == {"server": "1.0", "helper": "1.0", "loop": "1.0"}
     rebuild(mine, tmp_path / "venv")
     assert python_says(tmp_path / "venv", "import server, helper; print(1)") == "1"
+
+
+def test_digests_of_a_requirement_are_kept(places: Sources, native: PackageIndex) -> None:
+    mine = hashlib.sha256(native.artifacts["helper-1.0-py3-none-any.whl"]).hexdigest()
+    here = ".".join(map(str, sys.version_info[:2]))
+    spec = EnvironmentSpec(pip=(f"helper==1.0 --hash=sha256:{mine}",), requires_python=f"=={here}.*")
+    assert lock(spec, ("win-64",), places).locks[0].pypi[0].sha256 == mine
+    with pytest.raises(InvalidFile, match="helper"):
+        lock(replace(spec, pip=(f"helper==1.0 --hash=sha256:{'0' * 64}",)), ("win-64",), places)
 
 
 def captured_on_linux(places: Sources) -> Lock:

@@ -14,11 +14,12 @@ if TYPE_CHECKING:
     from carrel.environments.capturing import capture
     from carrel.environments.cloning import clone
     from carrel.environments.environment_files import read_environment_file
-    from carrel.environments.exporting import environment_file, environment_yml
+    from carrel.environments.exporting import environment_file, environment_files, environment_yml
     from carrel.environments.health import problems
     from carrel.environments.inspection import environment_id, find_prefix, inspect, installed
     from carrel.environments.kernels import install_kernelspec, install_kernelspecs, kernels_in, remove_kernelspec
     from carrel.environments.live import kernel_environment
+    from carrel.environments.locking import for_platforms, lock
     from carrel.environments.models import (
         Applied,
         Change,
@@ -58,11 +59,13 @@ __all__ = [
     "capture",
     "clone",
     "environment_file",
+    "environment_files",
     "environment_folder",
     "environment_id",
     "environment_of_notebook",
     "environment_yml",
     "find_prefix",
+    "for_platforms",
     "history",
     "inspect",
     "install_kernelspec",
@@ -70,6 +73,7 @@ __all__ = [
     "installed",
     "kernel_environment",
     "kernels_in",
+    "lock",
     "note_changes",
     "plan",
     "problems",
@@ -88,11 +92,12 @@ _WHERE = {
     "capturing": ("capture",),
     "cloning": ("clone",),
     "environment_files": ("read_environment_file",),
-    "exporting": ("environment_file", "environment_yml"),
+    "exporting": ("environment_file", "environment_files", "environment_yml"),
     "health": ("problems",),
     "inspection": ("environment_id", "find_prefix", "inspect", "installed"),
     "kernels": ("install_kernelspec", "install_kernelspecs", "kernels_in", "remove_kernelspec"),
     "live": ("kernel_environment",),
+    "locking": ("for_platforms", "lock"),
     "models": (
         "Applied",
         "Change",

@@ -12,6 +12,7 @@ from carrel.environments import specs
 from carrel.environments.naming import normalize
 from carrel.formats.environment import unlockable
 from carrel.formats.environment.lock import Lock, LockedConda, LockedPypi, LockProblem
+from carrel.formats.environment.requirements import hashes, without_hashes
 from carrel.formats.environment.targets import Target
 
 _INDEX = ("-i", "--index-url", "--extra-index-url")
@@ -24,10 +25,12 @@ class PipLines:
     Attributes
     ----------
     requirements : tuple of str
-        PEP 508; with digests where the lines have them.
+        PEP 508.
     indexes : tuple of str
         Best first: pip's further indexes before the main one, which uv asks last.
     prereleases : bool
+    hashes : mapping of str to collection of str
+        The only SHA-256 digests that files of these packages (normalised names) may have.
     problems : tuple of LockProblem
         Folders and files of one machine.
     """
@@ -35,6 +38,7 @@ class PipLines:
     requirements: tuple[str, ...] = ()
     indexes: tuple[str, ...] = ()
     prereleases: bool = False
+    hashes: Mapping[str, Collection[str]] = field(default_factory=dict)
     problems: tuple[LockProblem, ...] = ()
 
 
@@ -51,8 +55,9 @@ def read_pip_lines(lines: Iterable[str]) -> PipLines:
     further: list[str] = []
     problems: list[LockProblem] = []
     prereleases = False
+    lines = list(lines)
     for line in lines:
-        text = line.partition(" #")[0].strip()
+        text = without_hashes(line.partition(" #")[0]).strip()
         option, _, value = text.replace("=", " ", 1).partition(" ") if text.startswith("--") else text.partition(" ")
         value = value.strip()
         if not text or text.startswith("#"):
@@ -74,12 +79,12 @@ def read_pip_lines(lines: Iterable[str]) -> PipLines:
         else:
             _check_requirement(text)
             requirements.append(text)
-    return PipLines(tuple(requirements), tuple(dict.fromkeys([*further, *main])), prereleases, tuple(problems))
+    return PipLines(tuple(requirements), tuple(dict.fromkeys([*further, *main])), prereleases, hashes(lines), tuple(problems))
 
 
 def _check_requirement(text: str) -> None:
     try:
-        Requirement(text.partition(" --hash")[0].strip())
+        Requirement(text)
     except InvalidRequirement as error:
         if not text.startswith(("git+", "http:", "https:", "hg+", "svn+", "bzr+")):
             raise BadRequest(

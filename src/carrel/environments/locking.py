@@ -76,6 +76,7 @@ def lock(
             pypi=lines.requirements,
             python_version="" if is_conda else _python_version(spec.requires_python, cancel),
             prereleases=lines.prereleases,
+            hashes=lines.hashes,
             constraints=(f"python {spec.requires_python}",) if is_conda and spec.requires_python else (),
         )
         solved = solve(wanted, sources, policy, until, undated=False, on_event=on_event, cancel=cancel)

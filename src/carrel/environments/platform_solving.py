@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
@@ -41,6 +41,8 @@ class Wanted:
         Of a virtual environment.
     prereleases : bool
         Of Python packages.
+    hashes : mapping of str to collection of str
+        The only digests that files of these Python packages may have.
     constraints : tuple of str
         Match specifications that hold without causing an installation.
     like_conda, like_pypi : mapping of str to str
@@ -55,6 +57,7 @@ class Wanted:
     pypi: tuple[str, ...]
     python_version: str
     prereleases: bool = False
+    hashes: Mapping[str, Collection[str]] = field(default_factory=dict)
     constraints: tuple[str, ...] = ()
     like_conda: Mapping[str, str] = field(default_factory=dict)
     like_pypi: Mapping[str, str] = field(default_factory=dict)
@@ -155,6 +158,7 @@ def _python_packages(
             constraints=tuple(pin for name, pin in policies.pypi_pins(policy).items() if name not in provided),
             exclude_newer=until,
             prereleases=wanted.prereleases,
+            hashes=wanted.hashes,
         )
         try:
             packages, more = _naming(
@@ -172,7 +176,7 @@ def _python_packages(
 
 def _held(error: Unsolvable, provided: Mapping[str, str], requirements: Sequence[str]) -> Unsolvable:
     """Return *error*, with what conda provides where that is in the way."""
-    names = {normalize(Requirement(text.partition(" --hash")[0]).name) for text in requirements if "://" not in text}
+    names = {normalize(Requirement(text).name) for text in requirements if "://" not in text}
     text = f"{error.detail} {error.fields.get('explanation', '')}"
     held = [f"{name} {version}" for name, version in sorted(provided.items()) if f"{name}==" in text or (name in names and name in text)]
     if not held:

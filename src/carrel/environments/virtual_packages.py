@@ -1,7 +1,7 @@
 """Virtual packages (CEP 30): what a machine has that packages may ask for, as ``name=version=build``.
 
-Those of this machine are read without the native library, which only child processes load; it is asked where it sees more
-(:mod:`carrel.environments.conda.lock_solving`). ``CONDA_OVERRIDE_…`` variables win, as in conda: empty means absent.
+Those of this machine are read without the native library, which only child processes load, and are the same as it finds, but
+that a processor is told by its generic level. ``CONDA_OVERRIDE_…`` variables win, as in conda: empty means absent.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from pathlib import Path
 from carrel.core.errors import BadRequest
 from carrel.environments.locations import current_platform
 
+# what other machines are taken to have: the oldest systems that the ecosystem's other tools expect as well
 _GLIBC = "2.28"
 _LINUX = "4.18"
 _OSX = "13.0"
 _WINDOWS = "10.0"
-"""What other machines are taken to have: the oldest systems that the ecosystem's other tools expect as well."""
 
 _ARCHSPECS = {"64": "x86_64", "32": "x86", "osx-arm64": "m1", "arm64": "aarch64"}
 _FLAGS = (
@@ -98,14 +98,13 @@ def defaults(platform: str, requirements: Iterable[tuple[str, str]] = ()) -> tup
 
 
 def for_platform(wanted: str, requirements: Iterable[tuple[str, str]] = ()) -> tuple[str, ...]:
-    """Return what packages for *wanted* are solved against: this machine's own for this platform, else the defaults."""
-    if wanted != current_platform():
-        return defaults(wanted, requirements)
-    found = parse(detect())
+    """Return what packages for *wanted* are solved against: this machine's own for this platform, else the defaults.
+
+    *requirements* win over both: who names a C library older than the one here wants a lock for machines that have that.
+    """
+    found = parse(detect() if wanted == current_platform() else defaults(wanted))
     for name, version in requirements:
-        key = _NAMES.get(name.lower().lstrip("_"), "")
-        if key == "__cuda" and key not in found:  # a graphics card that this machine need not have to make a lock
-            found[key] = (version, "0")
+        _require(found, name, version, wanted.partition("-")[0])
     return _as_text(found)
 
 

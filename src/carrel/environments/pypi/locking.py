@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -48,6 +48,8 @@ class Wanted:
     exclude_newer : str or None
         RFC 3339.
     prereleases : bool
+    hashes : mapping of str to collection of str
+        The only SHA-256 digests that files of these packages (normalised names) may have.
     """
 
     requirements: tuple[str, ...]
@@ -59,6 +61,7 @@ class Wanted:
     constraints: tuple[str, ...] = ()
     exclude_newer: str | None = None
     prereleases: bool = False
+    hashes: Mapping[str, Collection[str]] = field(default_factory=dict)
 
 
 def lock(
@@ -71,6 +74,8 @@ def lock(
     Raises
     ------
     carrel.core.errors.Unsolvable
+    carrel.core.errors.InvalidFile
+        No file has one of the digests that it must have.
     carrel.core.errors.BadRequest
         There are no Python packages for this platform.
     """
@@ -83,7 +88,8 @@ def lock(
             text = _compile(wanted, sources, on_event, cancel, only_wheels=False)
         except Unsolvable:
             raise error from None
-    found = pylock.read(_plain(text, wanted.provided).encode(), tags=_tags(wanted), python_version=wanted.python_version)
+    data = _plain(text, wanted.provided).encode()
+    found = pylock.read(data, tags=_tags(wanted), python_version=wanted.python_version, hashes=wanted.hashes or None)
     packages = tuple(replace(package, index=package.index or archives.index_of(package.url, sources.indexes)) for package in found.pypi)
     return archives.complete(packages, sources, cancel), found.problems
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,8 @@ from carrel.core.errors import CarrelError, InvalidFile
 from carrel.core.names import validate_namespace
 from carrel.core.progress import CancelSignal, OnProgress
 from carrel.environments import Policy, Sources, capture
+from carrel.environments.environment_files import read_environment_file
+from carrel.environments.exporting import environment_files
 from carrel.environments.files import write_atomically
 from carrel.environments.locations import current_platform
 from carrel.environments.locking import check_platforms, for_platforms, lock
@@ -165,10 +167,7 @@ def _of_file(
     cancel: CancelSignal,
 ) -> LockSet:
     """Return the locks of what *file* asks for; of a lock, with locks for more platforms."""
-    from carrel.formats.environment import reading
-
-    here = platforms[0] if platforms else current_platform()
-    found = reading.read(file.name, file.read_bytes(), platform=here, open_beside=_beside(file))
+    found = read_environment_file(file, platform=platforms[0] if platforms else current_platform())
     if isinstance(found, LockSet):
         missing = [platform for platform in platforms if found.for_platform(platform) is None]
         wider = for_platforms(found.locks[0], missing, sources, policy=policy, on_event=show, cancel=cancel)
@@ -178,19 +177,6 @@ def _of_file(
     if "indexes" in given:
         found = replace(found, indexes=())
     return lock(found, platforms, sources, policy=policy, on_event=show, cancel=cancel)
-
-
-def _beside(file: Path) -> Callable[[str], bytes]:
-    """Return how files that *file* names are opened: those in its folder and below."""
-    folder = file.resolve().parent
-
-    def open_beside(name: str) -> bytes:
-        path = (folder / name).resolve()
-        if not path.is_relative_to(folder):
-            raise InvalidFile(f"{name[:200]!r} lies outside of the folder of {file.name}.")
-        return path.read_bytes()
-
-    return open_beside
 
 
 def _carry_out(
@@ -225,13 +211,12 @@ def _contents(locks: LockSet, form: str | None, output: Path | None) -> dict[str
         form = writing.format_of(output.name)
         if form not in _FORMATS:
             usage(f"The name {output.name!r} does not tell the format of a lock. Add --format.")
-    form = form or ("pylock.toml" if locks.locks[0].kind is LockKind.VENV else "conda-lock")
-    if LockSet in writing.FORMATS[form].values or len(locks.locks) == 1:
-        filename, content = writing.write(locks, form)
-        return {filename: content}
-    if form != "pylock.toml":
-        usage(f"{form} is for one platform. Use --format conda-lock.")
-    return {f"pylock.{one.platform}.toml": writing.write(one, form)[1] for one in locks.locks}
+    usual = "pylock.toml" if locks.locks[0].kind is LockKind.VENV else "conda-lock"
+    if form in (None, usual):
+        return environment_files(locks)
+    if len(locks.locks) > 1 and LockSet not in writing.FORMATS[form].values:
+        usage(f"{form} is for one platform. Use --format {usual}.")
+    return dict([writing.write(locks, form)])
 
 
 def _write(contents: dict[str, bytes], output: Path | None) -> list[Path]:
