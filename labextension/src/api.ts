@@ -82,6 +82,11 @@ export class CarrelApi {
     return this._json(`environments/${id}/apply`, { method: 'POST', body: { plan } });
   }
 
+  /** Make a copy that the person may change, with a kernel; `name` is that of its folder. */
+  clone(id: string, name?: string): Promise<wire.IJob<wire.ICloned>> {
+    return this._json(`environments/${id}/clone`, { method: 'POST', body: name ? { name } : {} });
+  }
+
   async revisions(id: string): Promise<wire.IRevision[]> {
     return (await this._json<{ items: wire.IRevision[] }>(`environments/${id}/revisions`)).items;
   }

@@ -136,6 +136,11 @@ export interface IPlannedPackage {
   channel: string | null;
   size: number | null;
   reason: string | null;
+  from_build?: string | null;
+  /** What it takes on disk afterwards, about. */
+  disk_bytes?: number | null;
+  /** `downgrade`, `removes_requested`, `changes_requested`, `pinned`, `loaded`, `abi`. */
+  risks?: string[];
 }
 
 export interface IWarning {
@@ -167,6 +172,12 @@ export interface IApplied {
   removed: IPlannedPackage[];
 }
 
+export interface ICloned {
+  environment: IEnvironment;
+  /** Null when nothing in the environment is a kernel. */
+  kernel_name: string | null;
+}
+
 export interface IPublished {
   url: string;
   namespace: string;
@@ -193,13 +204,19 @@ export interface ICarrelMetadata {
   environment?: string | Record<string, unknown> | null;
 }
 
-export type JobKind = 'plan' | 'apply' | 'restore' | 'publish' | 'reproduce';
+export type JobKind = 'plan' | 'apply' | 'restore' | 'clone' | 'publish' | 'reproduce';
 export type JobState = 'queued' | 'running' | 'done' | 'failed' | 'cancelled';
 
 export interface IJobError {
   code: string;
   message: string;
   detail?: string | null;
+  /** Of an impossible change: other changes, each tried. */
+  ways_out?: {
+    text: string;
+    change: { add: string[]; remove: string[]; update: string[] };
+    new_environment: boolean;
+  }[];
 }
 
 export interface IJob<Result = unknown> {

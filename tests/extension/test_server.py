@@ -27,6 +27,7 @@ PATHS = [
     ("GET", "environments"),
     ("GET", "environments/0123456789abcdef"),
     ("GET", "environments/0123456789abcdef/packages"),
+    ("POST", "environments/0123456789abcdef/clone"),
     ("POST", "environments/0123456789abcdef/plan"),
     ("POST", "environments/0123456789abcdef/apply"),
     ("GET", "environments/0123456789abcdef/revisions"),
@@ -44,6 +45,7 @@ PATHS = [
     ("POST", "publish"),
     ("POST", "publish/undo"),
     ("POST", "reproduce/review"),
+    ("POST", "reproduce/solve"),
     ("POST", "reproduce"),
 ]
 
@@ -88,7 +90,7 @@ class TestAuthorizer:
         if action == "write":
             assert code == 403
         else:
-            assert method == "GET" or path in ("kernels/x/environment", "imports", "reproduce/review")
+            assert method == "GET" or path in ("kernels/x/environment", "imports", "reproduce/review", "reproduce/solve")
             assert code != 403
 
     async def test_resources_are_not_mixed_up_between_handlers(self, fetch_json):

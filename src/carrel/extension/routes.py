@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from carrel.extension.handlers import environments, hub, jobs, packages, publish, reproduce
+from carrel.extension.handlers import copies, environments, hub, jobs, packages, publish, reproduce
 
 _ID = r"(?P<environment_id>[0-9a-f]{16})"
 _REVISION = r"(?P<revision>[0-9]{1,9})"
@@ -20,6 +20,7 @@ ROUTES: list[tuple[str, Any]] = [
     (r"/carrel/environments", environments.EnvironmentsHandler),
     (rf"/carrel/environments/{_ID}", environments.EnvironmentHandler),
     (rf"/carrel/environments/{_ID}/packages", environments.InstalledHandler),
+    (rf"/carrel/environments/{_ID}/clone", copies.CloneHandler),
     (rf"/carrel/environments/{_ID}/plan", environments.PlanHandler),
     (rf"/carrel/environments/{_ID}/apply", environments.ApplyHandler),
     (rf"/carrel/environments/{_ID}/revisions", environments.RevisionsHandler),

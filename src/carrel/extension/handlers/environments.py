@@ -244,7 +244,7 @@ class ExportHandler(CarrelHandler):
 def _writable(get: Any, environment_id: str) -> Environment:
     environment: Environment = get(environment_id)
     if not environment.writable:
-        raise BadRequest(environment.reason_read_only or "This environment cannot be changed.", code="read_only")
+        raise BadRequest(environment.reason_read_only or "This environment cannot be changed.", code="read_only", remedy="clone")
     return environment
 
 
