@@ -94,7 +94,7 @@ def carry_out(invocation: Invocation, environment: Environment, packages: Sequen
             click.echo(line, err=True)
         invocation.confirm("Go on?")
     with cancellable() as cancel, progress(invocation) as show:
-        done = apply(made, on_event=show, cancel=cancel)
+        done = apply(made, program="carrel env", on_event=show, cancel=cancel)
     document |= {
         "applied": not made.is_empty,
         "revision": done.revision,

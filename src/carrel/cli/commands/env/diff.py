@@ -11,10 +11,12 @@ from carrel.cli.commands.env.history import difference_lines
 from carrel.cli.invocation import Invocation, subcommand
 from carrel.cli.output import count
 from carrel.cli.places import active_prefix, prefix_option
-from carrel.core.errors import NotFound
+from carrel.core.errors import BadRequest, NotFound
 from carrel.environments import differences, inspect
 from carrel.environments.differences import Package
-from carrel.formats.environment import load_lock
+from carrel.environments.locations import current_platform
+from carrel.formats.environment import reading
+from carrel.formats.environment.spec import EnvironmentSpec
 
 _ANSWER = {
     "before": "What A is.",
@@ -43,8 +45,8 @@ _ANSWER = {
 def command(invocation: Invocation, a: str, b: str | None, prefix: Path | None) -> None:
     """Compare the packages of two environments, revisions or locks.
 
-    A and B are each the number of a revision of the environment, the folder of another environment, or a lock file. Without B,
-    A is compared with what the environment holds now.
+    A and B are each the number of a revision of the environment, the folder of another environment, or a lock file of any format
+    (of one for several platforms, the part for this one). Without B, A is compared with what the environment holds now.
     """
     before, after = _read(a, prefix), _read(b, prefix) if b is not None else _present(prefix)
     difference = differences.compare(before[1], after[1])
@@ -67,8 +69,16 @@ def _read(text: str, prefix: Path | None) -> tuple[str, Iterable[Package]]:
     if path.is_dir():
         return str(path), differences.of_prefix(path)
     if path.is_file():
-        return str(path), differences.of_lock(load_lock(path.name, path.read_bytes()))
+        return _read_file(path)
     raise NotFound(f"{text!r} is no revision, no environment's folder and no lock file.", code="file_not_found")
+
+
+def _read_file(path: Path) -> tuple[str, Iterable[Package]]:
+    found = reading.read(path.name, path.read_bytes(), platform=current_platform())
+    if isinstance(found, EnvironmentSpec):
+        raise BadRequest(f"{path} asks for packages, but does not say exactly which: lock it first ('carrel env lock').", code="not_a_lock")
+    lock = found.for_platform(current_platform()) or found.locks[0]
+    return (f"{path} for {lock.platform}" if len(found.locks) > 1 else str(path)), differences.of_lock(lock)
 
 
 def _present(prefix: Path | None) -> tuple[str, Iterable[Package]]:

@@ -78,7 +78,7 @@ def command(
     chosen_channels, chosen_indexes = configured(channels, indexes)
     sources = Sources(chosen_channels, chosen_indexes, hub_headers(invocation))
     with cancellable() as cancel, progress(invocation) as show:
-        done = restore(environment.prefix, number, sources=sources, on_event=show, cancel=cancel)
+        done = restore(environment.prefix, number, sources=sources, program="carrel env", on_event=show, cancel=cancel)
     document |= {"restored": number, "revision": done.revision, "changed_import_names": list(done.changed_import_names)}
     told = [f"{environment.prefix} is as it was after revision {number}: {known[number].summary}"]
     if done.changed_import_names:
