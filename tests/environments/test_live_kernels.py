@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -161,6 +162,34 @@ def test_a_kernel_that_does_not_answer(kernel: KernelManager, home: Path) -> Non
         assert (found.prefix, found.by, found.told_prefix) == (home, "process", "")
     finally:
         os.kill(pid, 18)
+
+
+def test_a_kernel_of_r_is_judged_by_its_process(jupyter: Path) -> None:
+    program = shutil.which("R")
+    if program is None or subprocess.run([program, "--slave", "-e", "library(IRkernel)"], check=False, capture_output=True).returncode != 0:
+        pytest.skip("R has no kernel here")
+    argv = [program, "--slave", "-e", "IRkernel::main()", "--args", "{connection_file}"]
+    write_spec(jupyter, "statistics", argv=argv, language="R")
+    manager = KernelManager(
+        kernel_name="statistics",
+        kernel_spec_manager=KernelSpecManager(kernel_dirs=[str(jupyter / "data" / "kernels")]),
+        connection_file=str(jupyter / "runtime" / "kernel-r.json"),
+    )
+    manager.start_kernel()
+    try:
+        client = manager.client()
+        client.start_channels()
+        client.wait_for_ready(timeout=90)
+        idle = kernel_environment("r", timeout=10)
+        client.execute("Sys.sleep(60)", silent=True)
+        busy = kernel_environment("r", timeout=1)
+        client.stop_channels()
+    finally:
+        manager.shutdown_kernel(now=True)
+    for found in (idle, busy):
+        assert (found.where, found.prefix, found.language) == ("local", Path(program).parents[1], "r")
+        assert found.program == Path(program)
+        assert found.by in ("kernel", "process")
 
 
 def test_a_process_cannot_pass_for_another(home: Path) -> None:

@@ -150,6 +150,8 @@ def _of_process(program: Path | None, told_prefix: str) -> tuple[Path | None, By
     told = Path(told_prefix) if told_prefix else None
     if told is not None and told.is_absolute() and told.is_dir() and contains(told, program):
         return told, "kernel"
+    if (program.parent.name, program.name) == ("bin", "R"):  # in systems a link into R's home, which is no environment
+        return program.parents[1], "process"
     with contextlib.suppress(CarrelError):
         return prefix_of_program(program), "process"
     return None, ""
