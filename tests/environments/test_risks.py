@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from environment_fixtures import change, package_index
-from planning_lab import Lab, line, told, wheels
+from environment_fixtures import change, contents, differences, package_index
+from planning_lab import Lab, line, told
 
 from carrel.core.errors import Conflict, Forbidden
-from carrel.environments import Change, Policy, Sources, Spec, plan
+from carrel.environments import Change, Policy, Sources, Spec, apply, plan
 from carrel.testing.artifacts import build_wheel
 
 
@@ -100,13 +100,31 @@ def test_a_kernel_keeps_what_it_needs(lab: Lab, venv: Path) -> None:
 
 def test_conda_takes_nothing_from_a_kernel_that_pip_installed(conda_env: Path, sources: Sources) -> None:
     kernel = build_wheel("ipykernel", "1.0", requires=["beta"], files={"ipykernel/__init__.py": ""})
-    with package_index([kernel, *wheels()[:0]]) as index:
+    with package_index([kernel]) as index:
         both = Sources(sources.channels, (index.url,))
         change(conda_env, both, Spec("beta", "1.0"))
         change(conda_env, both, Spec("ipykernel", source="pypi"))
         with pytest.raises(Conflict, match=r"beta cannot be removed: ipykernel needs it\."):
             plan(conda_env, Change(remove=("beta",)), both)
         assert line(plan(conda_env, Change(update=("beta",)), both), "beta").to_version == "2.0"
+
+
+def test_a_wheel_under_another_name_overwrites_nothing_of_conda(conda_env: Path, sources: Sources) -> None:
+    module = {"beta/__init__.py": "stolen = True\n"}
+    wanted = [build_wheel("beta-python", "1.0", files=module), build_wheel("honest", "1.0"), build_wheel("honest", "2.0")]
+    with package_index(wanted) as index:
+        both = Sources(sources.channels, (index.url,))
+        change(conda_env, both, Spec("beta", "1.0"))
+        change(conda_env, both, Spec("honest", "1.0", "pypi"))
+        before = contents(conda_env)
+        made = plan(conda_env, Change(add=(Spec("beta-python", source="pypi"),)), both)
+        with pytest.raises(Conflict, match=r"overwrite files of beta, which conda installed \(lib/python.*/beta/__init__\.py") as caught:
+            apply(made)
+        assert (caught.value.code, caught.value.fields["packages"]) == ("conda_owned", ["beta"])
+        assert differences(before, contents(conda_env)) == []
+        made = plan(conda_env, Change(add=(Spec("alpha", "1.0"), Spec("beta-python", source="pypi")), remove=("beta",)), both)
+        apply(made)
+        change(conda_env, both, update=["honest"])
 
 
 def test_read_only_environments_can_be_copied(conda_env: Path, sources: Sources) -> None:

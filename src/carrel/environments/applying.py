@@ -29,7 +29,7 @@ from carrel.environments.conda import engine
 from carrel.environments.credentials import strip_url
 from carrel.environments.models import Applied, Plan, PypiStep, Sources
 from carrel.environments.naming import normalize
-from carrel.environments.pypi import uv
+from carrel.environments.pypi import overlap, uv
 
 _FULL_BYTES = 500_000
 
@@ -161,7 +161,10 @@ def _fetch(plan: Plan, on_event: OnProgress, cancel: CancelSignal) -> tuple[list
             incoming = transactions.new_files(engine.contents_of(records), records, _python_after(plan))
         if plan.pypi.install:
             sizes = {normalize(line.name): line.size for line in (*plan.added, *plan.changed) if line.source == "pypi"}
-            incoming += unpack_wheels(plan.prefix, plan.pypi.pylock, plan.sources, on_event, cancel, sizes=sizes)
+            brought = unpack_wheels(plan.prefix, plan.pypi.pylock, plan.sources, on_event, cancel, sizes=sizes)
+            leaving = {line.name for line in (*plan.changed, *plan.removed) if line.source == "conda"}
+            overlap.check(plan.prefix, brought, leaving=leaving, arriving=incoming)
+            incoming += brought
     except OSError as error:
         raise _in_words(error) from error
     return records, incoming
