@@ -15,9 +15,20 @@ from carrel.cli.places import configured, hub_headers, source_options
 from carrel.client.references import Reference
 from carrel.core.units import format_bytes
 from carrel.environments import Sources
+from carrel.environments.elsewhere import Elsewhere, platform_mismatch
 from carrel.environments.locations import current_platform
 from carrel.sharing import notebook as notebooks
-from carrel.sharing.reproduce import Publication, TrustStore, describe_kind, fetch, lock_packages, new_sources, reproduce, target_prefix
+from carrel.sharing.reproduce import (
+    Publication,
+    TrustStore,
+    describe_kind,
+    fetch,
+    lock_packages,
+    new_sources,
+    reproduce,
+    solve_here,
+    target_prefix,
+)
 
 _ANSWER = {
     "reference": "The exact release, `NAMESPACE/NAME@VERSION`.",
@@ -29,6 +40,10 @@ _ANSWER = {
     "prefix": "Folder of the environment, or null.",
     "built": "Whether the environment was built now; false when it was there.",
     "command": "The command that opens the notebook, or null.",
+    "kernels": "Names of all kernels that were set up: one for each language of the environment.",
+    "solved": "What differs from what was published, when it was solved anew for this platform: an object with `platform`, "
+    "`captured_on`, `solved_as_of`, `packages`, `download_bytes`, `versions`, `builds`, `missing`, `extra` and `problems`; otherwise null.",
+    "warnings": "What to know about the environment, as sentences.",
 }
 
 
@@ -36,6 +51,7 @@ _ANSWER = {
 @click.argument("reference", metavar="REF")
 @click.option("--into", type=click.Path(file_okay=False, path_type=Path), default=Path(), help="Folder of the copy (default: this one).")
 @click.option("-y", "--yes", is_flag=True, help="Do it without asking, also from places that are new to this machine.")
+@click.option("--solve", is_flag=True, help="Published for other platforms: solve it anew for this one, as of when it was captured.")
 @click.option("--review", "only_review", is_flag=True, help="Show what would be done and end.")
 @source_options
 def command(
@@ -43,6 +59,7 @@ def command(
     reference: str,
     into: Path,
     yes: bool,
+    solve: bool,
     only_review: bool,
     channels: tuple[str, ...],
     indexes: tuple[str, ...],
@@ -50,7 +67,7 @@ def command(
     """Rebuild the environment of a publication and open its notebook.
 
     REF is NAMESPACE/NAME, NAMESPACE/NAME@VERSION, or the address of the page. Exactly the locked files are installed, each
-    compared with its locked digest. Nothing is solved again, and no code of the notebook runs.
+    compared with its locked digest. Nothing is solved again unless --solve says so, and no code of the notebook runs.
     """
     ref = invocation.reference(reference)
     client = invocation.client_for(ref)
@@ -60,10 +77,21 @@ def command(
     review = review_json(publication, client.base_url, known, trust)
     exact = publication.reference
     document: dict[str, Any] = {"reference": str(exact), "review": review}
+    mismatch = publication.locks is not None and not publication.fits
+    if mismatch and not solve and not only_review and publication.locks is not None:
+        raise platform_mismatch(f"The environment of {exact}", publication.locks.platforms)
+    sources = Sources(*configured(channels, indexes), hub_headers(invocation, client.base_url))
+    solved: Elsewhere | None = None
+    if mismatch and solve:
+        with cancellable() as cancel, progress(invocation) as show:
+            solved = solve_here(publication, sources, show, cancel)
     if only_review or not yes:
         lines = review_lines(exact, review)
+        lines += [f"  For {current_platform()}:", *(f"    {line}" for line in solved.lines())] if solved else []
         if only_review:
-            invocation.answer({**document, **dict.fromkeys(("path", "kernel", "prefix", "built", "command"))}, lines)
+            nothing = dict.fromkeys(("path", "kernel", "prefix", "built", "command"))
+            document |= {**nothing, "kernels": [], "solved": solved.to_json() if solved else None, "warnings": []}
+            invocation.answer(document, lines)
             return
         for line in lines:
             click.echo(line, err=True)
@@ -77,10 +105,11 @@ def command(
             into,
             known_sources=known,
             trust_sources=True,
-            sources=Sources(headers=hub_headers(invocation, client.base_url)),
+            sources=sources,
             on_progress=show,
             cancel=cancel,
             trust=trust,
+            allow_solve=solve,
         )
     opening = f"jupyter lab {shlex.quote(str(made.path))}" if made.path else None
     document |= {
@@ -89,11 +118,16 @@ def command(
         "prefix": str(made.prefix) if made.prefix else None,
         "built": made.built,
         "command": opening,
+        "kernels": list(made.kernels),
+        "solved": made.solved.to_json() if made.solved else None,
+        "warnings": list(made.warnings),
     }
+    for text in made.warnings:
+        invocation.warn(text)
     told = [
         *([f"Notebook     {made.path}"] if made.path else []),
         *([f"Environment  {made.prefix}" + ("" if made.built else "  (was there)")] if made.prefix else []),
-        *([f"Kernel       {made.kernel_name}"] if made.kernel_name else []),
+        *(f"Kernel       {name}" for name in made.kernels),
         *([f"Open it with {opening}"] if opening else []),
     ]
     invocation.answer(document, told)
@@ -118,7 +152,7 @@ def review_json(publication: Publication, hub_url: str, known: Sequence[str], tr
         environment = {
             "kind": describe_kind(lock),
             "platform": lock.platform,
-            "matches_platform": not lock.platform or lock.platform == current_platform(),
+            "matches_platform": publication.fits,
             "python_version": lock.python_version or None,
             "packages": lock_packages(lock),
             "sources": list(publication.sources),
