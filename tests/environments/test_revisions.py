@@ -94,6 +94,9 @@ def test_from_the_package_caches_without_a_network(conda_env: Path, channel: Pat
     restore(conda_env, 0)
     assert records(conda_env) == {}
     assert list(conda_env.glob("lib/python3*/site-packages/*")) == []
+    shutil.rmtree(conda_env / ".carrel" / "kept")
+    restore(conda_env, number)
+    assert records(conda_env) == wanted
 
 
 def test_what_is_in_no_cache_is_fetched_again(conda_env: Path, sources: Sources, fresh_cache: Path) -> None:

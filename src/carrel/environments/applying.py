@@ -76,7 +76,7 @@ def apply(
             )
         if plan.is_empty:
             return Applied((), _note_requested(prefix, plan, program))
-        records, incoming = _fetch(plan, on_event, cancel)
+        records, incoming, fetched = _fetch(plan, on_event, cancel)
         modules = modules_to_verify(prefix)
         names_before = _import_names(prefix, plan)
         if cancel.is_set():
@@ -84,7 +84,7 @@ def apply(
         with whole_or_not(prefix, on_event):
             base = transactions.begin(prefix, _touched_conda(prefix, plan), {*plan.pypi.install, *plan.pypi.remove}, incoming)
             before = revisions.state_of(prefix, base)
-            _change(plan, records, on_event, cancel)
+            _change(plan, records, fetched, on_event, cancel)
             if compile_files or (compile_files is None and not before.names):
                 arrived = {line.name for line in (*plan.added, *plan.changed)}
                 compiling.compile_packages(prefix, arrived | set(plan.pypi.install), on_event=on_event, cancel=cancel)
@@ -145,8 +145,8 @@ def summarize(plan: Plan) -> str:
     return ", ".join(parts)
 
 
-def _fetch(plan: Plan, on_event: OnProgress, cancel: CancelSignal) -> tuple[list[dict[str, Any]], list[str]]:
-    """Fetch everything; return complete conda records and the files that all packages will bring."""
+def _fetch(plan: Plan, on_event: OnProgress, cancel: CancelSignal) -> tuple[list[dict[str, Any]], list[str], bool]:
+    """Fetch everything; return complete conda records, the files that packages will bring, and whether wheels were fetched."""
     needed, free = plan.disk_bytes, files.free_bytes(plan.prefix)
     if needed > free:
         raise InsufficientStorage(
@@ -156,10 +156,11 @@ def _fetch(plan: Plan, on_event: OnProgress, cancel: CancelSignal) -> tuple[list
     incoming: list[str] = []
     try:
         if plan.conda.records:
-            fetched = engine.fetch(plan.conda.records, headers=plan.sources.headers, on_event=on_event, cancel=cancel)
-            records = [_without_credentials(record) for record in fetched]
+            complete = engine.fetch(plan.conda.records, headers=plan.sources.headers, on_event=on_event, cancel=cancel)
+            records = [_without_credentials(record) for record in complete]
             incoming = transactions.new_files(engine.contents_of(records), records, _python_after(plan))
-        if plan.pypi.install:
+        fetched = has_python(plan.prefix, _python_after(plan))
+        if plan.pypi.install and fetched:
             sizes = {normalize(line.name): line.size for line in (*plan.added, *plan.changed) if line.source == "pypi"}
             brought = unpack_wheels(plan.prefix, plan.pypi.pylock, plan.sources, on_event, cancel, sizes=sizes)
             leaving = {line.name for line in (*plan.changed, *plan.removed) if line.source == "conda"}
@@ -167,7 +168,13 @@ def _fetch(plan: Plan, on_event: OnProgress, cancel: CancelSignal) -> tuple[list
             incoming += brought
     except OSError as error:
         raise _in_words(error) from error
-    return records, incoming
+    return records, incoming, fetched
+
+
+def has_python(prefix: Path, version: str) -> bool:
+    """Whether the Python of *prefix* can unpack wheels for Python *version*: it is the same, but for the patch level."""
+    present = inspection.python_version(prefix, inspection.kind_of(prefix))
+    return bool(present) and present.split(".")[:2] == version.split(".")[:2] and inspection.python_executable(prefix) is not None
 
 
 def unpack_wheels(
@@ -187,7 +194,7 @@ def unpack_wheels(
     scratch = inspection.state_folder(prefix) / "prefetch"
     python = inspection.python_executable(prefix)
     if python is None:
-        return []
+        raise Unavailable("The environment has no Python.")
     counter = counting.Counting(on_event, {name: (sizes or {}).get(name, 0) for name in counting.packages_of(lock)})
     files.remove_tree(scratch)
     try:
@@ -219,7 +226,7 @@ def _touched_conda(prefix: Path, plan: Plan) -> set[str]:
     return touched
 
 
-def _change(plan: Plan, records: Sequence[Mapping[str, Any]], on_event: OnProgress, cancel: CancelSignal) -> None:
+def _change(plan: Plan, records: Sequence[Mapping[str, Any]], fetched: bool, on_event: OnProgress, cancel: CancelSignal) -> None:
     prefix = plan.prefix
     present = {distribution.key: distribution for distribution in inspection.python_distributions(prefix)}
     for name in plan.pypi.remove:
@@ -229,17 +236,17 @@ def _change(plan: Plan, records: Sequence[Mapping[str, Any]], on_event: OnProgre
     if plan.conda:
         engine.link(prefix, records, remove=plan.conda.remove, requested=plan.conda.requested, headers={}, on_event=on_event, cancel=cancel)
     if plan.pypi.install:
-        install_wheels(prefix, plan.pypi.pylock, plan.sources, on_event, cancel)
+        install_wheels(prefix, plan.pypi.pylock, plan.sources, on_event, cancel, offline=fetched)
         mark_requested(prefix, plan.pypi)
 
 
-def install_wheels(prefix: Path, lock: str, sources: Sources, on_event: OnProgress, cancel: CancelSignal) -> None:
-    """Install the Python packages of *lock*, which must have been fetched: no server is asked any more."""
+def install_wheels(prefix: Path, lock: str, sources: Sources, on_event: OnProgress, cancel: CancelSignal, *, offline: bool) -> None:
+    """Install the Python packages of *lock*; *offline* when they have been fetched: no server is asked any more."""
     python = inspection.python_executable(prefix)
     if python is None:
         raise Unavailable("The environment has no Python any more.")
     counter = counting.Counting(on_event, dict.fromkeys(counting.packages_of(lock), 0))
-    uv.install_lock(python, lock, sources=sources, on_event=counter, cancel=cancel, offline=True)
+    uv.install_lock(python, lock, sources=sources, on_event=counter, cancel=cancel, offline=offline)
     counter.finished("link")
 
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from carrel.core.errors import Cancelled, CarrelError
+from carrel.core.errors import Cancelled, CarrelError, Unavailable
 from carrel.core.progress import CancelSignal, NeverCancelled, OnProgress, Progress, ignore_progress
-from carrel.environments import compiling, inspection, reverting, revisions, transactions, verifying
-from carrel.environments.applying import import_names, install_wheels, modules_to_verify, unpack_wheels, whole_or_not
+from carrel.environments import compiling, inspection, reverting, revisions, states, transactions, verifying
+from carrel.environments.applying import has_python, import_names, install_wheels, modules_to_verify, unpack_wheels, whole_or_not
 from carrel.environments.conda import engine
 from carrel.environments.models import Applied, Sources
 from carrel.environments.pypi import pylock, uv
@@ -57,8 +58,8 @@ def restore(
         lacking = reverting.missing(path, target)
         records, incoming = _fetch_conda(target, lacking.conda, sources, on_event, cancel)
         lock = _lock(path, target, lacking.pypi, sources, cancel)
-        if lock:
-            incoming += _fetch_wheels(path, lock, sources, on_event, cancel)
+        if lock and (inspection.kind_of(path) != "conda" or has_python(path, _python(target))):
+            incoming += _from_cache(unpack_wheels, path, lock, sources, on_event, cancel)
         names = import_names(path, gone_conda, gone_pypi)
         modules = modules_to_verify(path) if "ipykernel" in target.names else []
         if cancel.is_set():
@@ -72,13 +73,14 @@ def restore(
                 requested = _requested(target, texts)
                 engine.link(path, records, requested=requested, headers={}, on_event=on_event, cancel=cancel)
             if lock:
-                install_wheels(path, lock, sources, on_event, cancel)
+                _from_cache(install_wheels, path, lock, sources, on_event, cancel)
             if lacking:
                 again = [target.conda[file] for file in lacking.conda], [target.pypi[folder] for folder in lacking.pypi]
                 fetched = {entry.key: entry.name for entries in again for entry in entries}
                 reverting.settle(path, target, texts, arrived=fetched)
                 compiled = [entry.name for entry in again[0] if b".pyc" in texts[entry.text]]
                 compiling.compile_packages(path, compiled, on_event=on_event, cancel=cancel)
+            _check(path, target)
             on_event(Progress("link", total, total, "packages"))
             if cancel.is_set():
                 raise Cancelled("The work was cancelled.")
@@ -118,17 +120,36 @@ def _fetch_conda(
         return [], []
     wanted = [target.conda[file].record for file in lacking]
     fetched = engine.fetch(wanted, headers=sources.headers, on_event=on_event, cancel=cancel, locked=True)
-    python = next((entry.version for entry in target.conda.values() if entry.name == "python"), "")
-    return fetched, transactions.new_files(engine.contents_of(fetched), fetched, python)
+    return fetched, transactions.new_files(engine.contents_of(fetched), fetched, _python(target))
 
 
-def _fetch_wheels(prefix: Path, lock: str, sources: Sources, on_event: OnProgress, cancel: CancelSignal) -> list[str]:
+def _from_cache(work: Callable[..., Any], prefix: Path, lock: str, sources: Sources, on_event: OnProgress, cancel: CancelSignal) -> Any:
+    """Do *work* without a network, or with one when not all packages are in the cache."""
     try:
-        return unpack_wheels(prefix, lock, sources, on_event, cancel, offline=True)
+        return work(prefix, lock, sources, on_event, cancel, offline=True)
     except Cancelled:
         raise
-    except CarrelError:  # not all of them are in the cache
-        return unpack_wheels(prefix, lock, sources, on_event, cancel)
+    except CarrelError:
+        return work(prefix, lock, sources, on_event, cancel, offline=False)
+
+
+def _python(state: State) -> str:
+    """Return the version of the conda package of Python in *state*."""
+    return next((entry.version for entry in state.conda.values() if entry.name == "python"), "")
+
+
+def _check(prefix: Path, target: State) -> None:
+    """Make sure that what is there is what was there.
+
+    Raises
+    ------
+    Unavailable
+    """
+    found = states.read(prefix)[0]
+    wanted, present = ({(e.name, e.version) for e in (*one.conda.values(), *one.pypi.values())} for one in (target, found))
+    if wanted != present:
+        different = sorted({name for name, _ in wanted ^ present})
+        raise Unavailable(f"What was there cannot be brought back whole: {', '.join(different[:8])}.", code="not_exact")
 
 
 def _lock(prefix: Path, target: State, lacking: Sequence[str], sources: Sources, cancel: CancelSignal) -> str:
@@ -138,8 +159,9 @@ def _lock(prefix: Path, target: State, lacking: Sequence[str], sources: Sources,
     known = {entry.name: dict(entry.archive) for folder in lacking if (entry := target.pypi[folder]).archive}
     unknown = {entry.name: entry.version for folder in lacking if not (entry := target.pypi[folder]).archive}
     packages = list(known.values())
-    python = inspection.python_executable(prefix)
-    if unknown and python is not None:
+    if unknown:
+        # exact versions, nothing is solved: any interpreter will do where there is none yet
+        python = inspection.python_executable(prefix) or Path(sys.executable)
         packages += uv.lock_pins(python, unknown, sources=sources, cancel=cancel)
     return pylock.dump(packages)
 
