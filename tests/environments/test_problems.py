@@ -14,7 +14,7 @@ from environment_fixtures import PackageIndex, change, contents, differences, py
 
 from carrel.core.errors import CarrelError
 from carrel.core.progress import Progress
-from carrel.environments import Problem, Sources, Spec, history, installed, problems, repair, repairs, transactions
+from carrel.environments import Problem, Sources, Spec, building, history, installed, locks, problems, repair, repairs, transactions
 from carrel.environments.pypi import uv
 from carrel.testing.conda_channel import serve
 
@@ -257,6 +257,28 @@ def test_an_interrupted_change_is_brought_back(prefix: Path) -> None:
     assert [one.problem.code for one in done] == ["interrupted_change"]
     assert problems(prefix) == ()
     assert differences(before, contents(prefix)) == []
+
+
+def test_ruins_are_removed_and_what_is_being_built_is_not(prefix: Path) -> None:
+    marker = building.partial(prefix)
+    marker.write_text("{}")
+    with locks.locked(building.lock_path(prefix), "it"):
+        assert problems(prefix) == ()
+        assert repair(prefix) == ()
+    assert prefix.is_dir()
+    assert codes(prefix) == ["half_built"]
+    assert [one.problem.code for one in repair(prefix)] == ["half_built"]
+    assert not prefix.exists()
+    assert not marker.exists()
+
+
+def test_looking_at_a_read_only_environment_writes_nothing(prefix: Path) -> None:
+    (site(prefix) / "alpha" / "__init__.py").unlink()
+    before = {path: path.stat().st_mtime_ns for path in [prefix, *prefix.rglob("*")]}
+    assert codes(prefix) == ["missing_files"]
+    assert repairs(prefix)
+    installed(prefix)
+    assert {path: path.stat().st_mtime_ns for path in [prefix, *prefix.rglob("*")]} == before
 
 
 def test_a_repair_that_fails_changes_nothing(prefix: Path, wheels: PackageIndex, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
