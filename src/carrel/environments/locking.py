@@ -11,7 +11,7 @@ from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
 from carrel.core import clock
-from carrel.core.errors import BadRequest
+from carrel.core.errors import BadRequest, InvalidFile
 from carrel.core.progress import CancelSignal, NeverCancelled, OnProgress, Progress, ignore_progress
 from carrel.environments import asked, policies, specs, virtual_packages
 from carrel.environments.locations import current_platform
@@ -19,7 +19,7 @@ from carrel.environments.models import Policy, Sources, Spec
 from carrel.environments.naming import normalize
 from carrel.environments.platform_solving import Wanted, solve
 from carrel.environments.pypi import uv
-from carrel.formats.environment import selectors
+from carrel.formats.environment import requirements, selectors
 from carrel.formats.environment.lock import Lock, LockSet
 from carrel.formats.environment.spec import EnvironmentSpec
 from carrel.formats.environment.targets import python_for
@@ -77,11 +77,24 @@ def lock(
             python_version="" if is_conda else _python_version(spec.requires_python, cancel),
             prereleases=lines.prereleases,
             hashes=lines.hashes,
-            constraints=(f"python {spec.requires_python}",) if is_conda and spec.requires_python else (),
+            constraints=(*spec.constraints, *([f"python {spec.requires_python}"] if is_conda and spec.requires_python else [])),
+            pypi_constraints=spec.pip_constraints,
         )
         solved = solve(wanted, sources, policy, until, undated=False, on_event=on_event, cancel=cancel)
+        _check_digests(spec, lines, solved)
         made.append(replace(solved, requested=(*wanted.conda, *lines.requirements), problems=(*lines.problems, *solved.problems)))
     return LockSet(tuple(made))
+
+
+def _check_digests(spec: EnvironmentSpec, lines: asked.PipLines, solved: Lock) -> None:
+    """Refuse what *spec* has no digest for, if it has one for everything that it names: pip and uv do so too."""
+    if requirements.is_lock(spec.pip):
+        unknown = [item.name for item in solved.pypi if normalize(item.name) not in lines.hashes]
+        if unknown:
+            raise InvalidFile(
+                f"{', '.join(unknown[:5])} is needed and has no digest in the file, though everything else in it has.",
+                code="digest_missing",
+            )
 
 
 def for_platforms(

@@ -43,8 +43,8 @@ class Wanted:
         Of Python packages.
     hashes : mapping of str to collection of str
         The only digests that files of these Python packages may have.
-    constraints : tuple of str
-        Match specifications that hold without causing an installation.
+    constraints, pypi_constraints : tuple of str
+        Match specifications and requirements that hold without causing an installation.
     like_conda, like_pypi : mapping of str to str
         Versions to prefer.
     optional : frozenset of str
@@ -59,6 +59,7 @@ class Wanted:
     prereleases: bool = False
     hashes: Mapping[str, Collection[str]] = field(default_factory=dict)
     constraints: tuple[str, ...] = ()
+    pypi_constraints: tuple[str, ...] = ()
     like_conda: Mapping[str, str] = field(default_factory=dict)
     like_pypi: Mapping[str, str] = field(default_factory=dict)
     optional: frozenset[str] = frozenset()
@@ -155,7 +156,10 @@ def _python_packages(
             python_version=python,
             provided=provided,
             like=dict(wanted.like_pypi),
-            constraints=tuple(pin for name, pin in policies.pypi_pins(policy).items() if name not in provided),
+            constraints=(
+                *wanted.pypi_constraints,
+                *(pin for name, pin in policies.pypi_pins(policy).items() if name not in provided),
+            ),
             exclude_newer=until,
             prereleases=wanted.prereleases,
             hashes=wanted.hashes,
