@@ -5,15 +5,15 @@ from __future__ import annotations
 import json
 import re
 import tomllib
-from collections.abc import Hashable, Mapping
+from collections.abc import Mapping
 from typing import Any, BinaryIO
 from urllib.parse import urlsplit
-
-import yaml
 
 from carrel.core.errors import InvalidFile, TooLarge
 from carrel.core.units import format_bytes
 from carrel.formats.locating import invalid_line, locate_toml, locate_yaml, tell_line, with_lines
+from carrel.formats.text import as_utf8, decode_text
+from carrel.formats.yaml_documents import dump_yaml, load_yaml
 
 __all__ = [
     "as_utf8",
@@ -39,7 +39,6 @@ __all__ = [
 # Containers and scalars cost far more memory than the two bytes that ask for one.
 _JSON_CONTAINERS = 600_000
 _JSON_SCALARS = 4_000_000
-_YAML_NODES = 400_000
 _DEPTH = 100
 _ESCAPED_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 _ESCAPED_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
@@ -64,32 +63,6 @@ def read_all(source: BinaryIO, filename: str, limit: int) -> bytes:
     if len(data) > limit:
         raise TooLarge(f"{filename[:120]!r} is larger than {format_bytes(limit)}, the most this kind of file may have.", limit=limit)
     return data
-
-
-def as_utf8(data: bytes) -> bytes:
-    """Return *data*, translated when its byte order mark says UTF-16 (what ``>`` writes in PowerShell), otherwise as it is."""
-    if data[:2] not in {b"\xff\xfe", b"\xfe\xff"}:
-        return data
-    try:
-        return data.decode("utf-16").encode()
-    except UnicodeError:
-        return data
-
-
-def decode_text(data: bytes, what: str) -> str:
-    """Return UTF-8 *data* (a byte order mark is dropped) as text without NUL.
-
-    Raises
-    ------
-    InvalidFile
-    """
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise InvalidFile(f"{what} is not UTF-8 text (byte {error.start}).", line=data.count(b"\n", 0, error.start) + 1) from error
-    if "\0" in text:
-        raise InvalidFile(f"{what} holds a NUL character.", line=text.count("\n", 0, text.index("\0")) + 1)
-    return text
 
 
 def storable(text: str, length: int) -> str:
@@ -163,139 +136,6 @@ def load_json(data: bytes, what: str, *, any_text: bool = False) -> Any:
         except UnicodeEncodeError as error:
             raise InvalidFile(f"{what} holds half a surrogate pair, which is no character.") from error
     return document
-
-
-class _Loader(yaml.CSafeLoader):
-    """YAML's core types without aliases, repeated keys, dates and floats.
-
-    ``3.10`` stays the text that was written: versions are what these documents are about.
-    """
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        seen: set[str] = set()
-        for key, _ in node.value:
-            if not isinstance(key, yaml.ScalarNode):
-                raise yaml.constructor.ConstructorError(None, None, "only plain keys are allowed", key.start_mark)
-            if key.value in seen:
-                raise yaml.constructor.ConstructorError(None, None, f"the key {key.value[:80]!r} occurs twice", key.start_mark)
-            seen.add(key.value)
-        return super().construct_mapping(node, deep)
-
-
-_Loader.yaml_implicit_resolvers = {}  # not the 1.1 ones, for which "on" and "1:30" are a boolean and a number
-_Loader.add_implicit_resolver("tag:yaml.org,2002:null", re.compile(r"(?:~|null|Null|NULL|)\Z"), ["~", "n", "N", ""])
-_Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"(?:true|True|TRUE|false|False|FALSE)\Z"), list("tTfF"))
-_Loader.add_implicit_resolver("tag:yaml.org,2002:int", re.compile(r"[-+]?(?:0|[1-9][0-9]{0,18})\Z"), list("-+0123456789"))
-
-
-class _AliasLoader(_Loader):
-    """The same with aliases and merged mappings."""
-
-
-_AliasLoader.add_implicit_resolver("tag:yaml.org,2002:merge", re.compile(r"<<\Z"), ["<"])
-
-
-def load_yaml(data: bytes, what: str, *, aliases: bool = False) -> Any:
-    """Return the YAML document *data*: mappings, lists, text, integers, booleans, null.
-
-    Parameters
-    ----------
-    data : bytes
-    what : str
-        What the document is, for messages.
-    aliases : bool
-        Fill in aliases (``*name``) and merged mappings (``<<``), as long as what they stand for stays sensible.
-
-    Raises
-    ------
-    InvalidFile
-        Not one YAML document, or one with tags, repeated keys, deep nesting, or aliases that are not wanted.
-    TooLarge
-        It holds more values than a sensible document.
-    """
-    text = decode_text(data, what)
-    try:
-        size = _Size(what, aliases=aliases)
-        for event in yaml.parse(text, Loader=yaml.CSafeLoader):
-            size.add(event)
-        document = yaml.load(text, Loader=_AliasLoader if aliases else _Loader)  # noqa: S506 - safe loaders
-    except RecursionError as error:
-        raise InvalidFile(f"{what} is nested too deeply.") from error
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        sentence = f"{what} is not YAML: {' '.join(str(error.problem or error.context).split())[:300]}"
-        if mark is None:
-            raise InvalidFile(f"{sentence}.") from error
-        raise invalid_line(mark.line + 1, f"{sentence} (column {mark.column + 1}).") from error
-    except (yaml.YAMLError, ValueError) as error:
-        raise InvalidFile(f"{what} is not YAML: {' '.join(str(error).split())[:300]}.") from error
-    return document
-
-
-class _Size:
-    """How many values a document holds, and how deep, with what its aliases stand for."""
-
-    def __init__(self, what: str, *, aliases: bool) -> None:
-        self._what = what
-        self._aliases = aliases
-        self._nodes = 0
-        self._written = 0
-        self._open: list[tuple[str | None, int, int]] = []  # anchor, nodes before, deepest inside so far
-        self._named: dict[str, tuple[int, int]] = {}  # nodes and depth of what has an anchor
-
-    def add(self, event: yaml.Event) -> None:
-        """Count *event*.
-
-        Raises
-        ------
-        InvalidFile
-        TooLarge
-        """
-        depth = 0
-        if isinstance(event, yaml.AliasEvent):
-            name = str(event.anchor)
-            known = self._named.get(name) if self._aliases else None
-            if known is None:
-                raise invalid_line(_line(event), f"{self._what} uses a YAML alias (*{name[:40]}). Write the value out.")
-            self._nodes += known[0]
-            depth = known[1]
-            if self._nodes > _YAML_NODES:
-                sentence = f"{self._what} uses a YAML alias (*{name[:40]}) so often that it stands for too many values. Write them out."
-                raise invalid_line(_line(event), sentence)
-        elif isinstance(event, yaml.CollectionStartEvent):
-            self._open.append((event.anchor, self._nodes, 0))
-            self._nodes += 1
-        elif isinstance(event, yaml.ScalarEvent):
-            self._nodes += 1
-            if event.anchor:
-                self._named[event.anchor] = (1, 0)
-        elif isinstance(event, yaml.CollectionEndEvent):
-            anchor, before, depth = self._open.pop()
-            depth += 1
-            if anchor:
-                self._named[anchor] = (self._nodes - before, depth)
-        if self._open:
-            anchor, before, deepest = self._open[-1]
-            self._open[-1] = (anchor, before, max(deepest, depth))
-        self._written += 1
-        if len(self._open) + depth > _DEPTH:
-            raise invalid_line(_line(event), f"{self._what} is nested too deeply.")
-        if self._written > _YAML_NODES:
-            raise TooLarge(f"{self._what} holds too many values.")
-
-
-def _line(event: yaml.Event) -> int:
-    return event.start_mark.line + 1 if event.start_mark is not None else 1
-
-
-def dump_yaml(document: Any) -> bytes:
-    """Return *document* as YAML in block style, keys in the order given, without aliases."""
-    return yaml.dump(document, Dumper=_Dumper, sort_keys=False, allow_unicode=True, default_flow_style=False, width=10_000).encode()
-
-
-class _Dumper(yaml.CSafeDumper):
-    def ignore_aliases(self, data: Any) -> bool:
-        return True
 
 
 def load_toml(data: bytes, what: str) -> dict[str, Any]:

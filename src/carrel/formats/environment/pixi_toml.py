@@ -17,6 +17,7 @@ from carrel.core.names import is_subdir
 from carrel.formats.environment import selectors
 from carrel.formats.environment.checks import check_url
 from carrel.formats.environment.conda_specs import check_channel
+from carrel.formats.environment.pixi_features import Content
 from carrel.formats.environment.pixi_requirements import conda_spec, python_requirement
 from carrel.formats.environment.pixi_toml_writing import write
 from carrel.formats.environment.spec import EnvironmentSpec
@@ -145,7 +146,7 @@ class _Manifest:
         if platform and platforms and platform not in platforms:
             sentence = f"The environment {environment[:80]!r} is for {', '.join(platforms)}, not for {platform}."
             raise BadRequest(sentence, code="wrong_platform", platforms=list(platforms))
-        content = _Content(platform)
+        content = Content(platform)
         pool = self._mapping(self._workspace, "dependencies", f"{self._space}.dependencies")
         for feature in features:
             tables = list(self._tables(feature))
@@ -341,54 +342,6 @@ class _Manifest:
         except (ValueError, OverflowError) as error:
             raise InvalidFile(f"{what} is neither a moment like 2026-01-31T12:00:00Z nor a duration like 7d.", field=what) from error
         return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
-
-
-class _Content:
-    """What features ask for, told apart by kind."""
-
-    def __init__(self, platform: str) -> None:
-        self._platform = platform
-        self._found: dict[str, list[tuple[str, str]]] = {"conda": [], "constraints": [], "pypi": []}
-        self.variables: dict[str, str] = {}
-        self.needs_python = ""
-
-    def fits(self, expression: str) -> bool:
-        """Whether *expression* may hold where this is read for."""
-        return not self._platform or selectors.holds(expression, self._platform)
-
-    def add(self, kind: str, entries: list[tuple[str, str, str]]) -> None:
-        """Add *entries* of one feature: name, expression, text. Later ones replace earlier ones of the same name."""
-        kept: list[tuple[str, str, str]] = []
-        for name, expression, text in entries:
-            if not name:
-                self.needs_python = text
-            elif not expression or self._platform:
-                if not expression or self.fits(expression):
-                    kept = [entry for entry in kept if entry[0] != name]
-                    kept.append((name, "", text))
-            else:
-                kept = [entry for entry in kept if entry[:2] != (name, expression)]
-                kept = [(other, _without(told, expression) if other == name else told, old) for other, told, old in kept]
-                kept.append((name, expression, text))
-        self._found[kind] += [(expression, text) for _, expression, text in kept]
-
-    def conda(self, kind: str) -> tuple[list[str], list[tuple[str, str]]]:
-        """Return what is for all platforms, and what is for some."""
-        found = self._found[kind]
-        return [text for expression, text in found if not expression], [entry for entry in found if entry[0]]
-
-    def pip(self) -> list[str]:
-        """Return lines for pip."""
-        return [_marked(text, expression) if expression else text for expression, text in self._found["pypi"]]
-
-
-def _without(expression: str, other: str) -> str:
-    return f"{expression} and not ({other})" if expression else f"not ({other})"
-
-
-def _marked(text: str, expression: str) -> str:
-    marker = selectors.marker(expression)
-    return f"{text} ; {marker}" if marker is not None and not text.startswith(("-", ".", "/")) else text
 
 
 def _requirement(text: str, what: str) -> str:
