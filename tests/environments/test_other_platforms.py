@@ -22,8 +22,9 @@ from carrel.environments.elsewhere import solve_elsewhere
 from carrel.environments.locations import current_platform
 from carrel.formats.environment import conda_lock_writing, dump_lock
 from carrel.formats.environment.lock import Lock, LockedConda, LockSet
-from carrel.sharing.reproduce import TrustStore, reproduce, solve_here
 from carrel.sharing.reproduce import fetch as fetch_publication
+from carrel.sharing.reproduce import reproduce, solve_here
+from carrel.sharing.trust import TrustStore
 from carrel.testing.artifacts import Artifact, build_conda
 from carrel.testing.conda_channel import ChannelServer, index, serve
 

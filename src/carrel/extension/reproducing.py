@@ -11,7 +11,8 @@ from carrel.client.references import Reference
 from carrel.environments.locations import current_platform
 from carrel.sharing import notebook as notebooks
 from carrel.sharing.preview import preview
-from carrel.sharing.reproduce import Publication, TrustStore, describe_kind, fetch, lock_packages, new_sources, target_prefix
+from carrel.sharing.reproduce import Publication, describe_kind, fetch, lock_packages, target_prefix
+from carrel.sharing.trust import TrustStore, new_sources
 
 
 def review(

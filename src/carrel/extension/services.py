@@ -21,7 +21,7 @@ from carrel.extension.jobs import JobManager
 from carrel.extension.search.service import SearchService, Target
 from carrel.extension.signin import SignIn
 from carrel.extension.sources import SourceBook, installed_versions
-from carrel.sharing.reproduce import TrustStore
+from carrel.sharing.trust import TrustStore
 
 P = ParamSpec("P")
 R = TypeVar("R")

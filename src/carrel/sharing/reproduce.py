@@ -8,7 +8,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from jupyter_core.paths import jupyter_data_dir
 
@@ -21,12 +20,13 @@ from carrel.core.progress import CancelSignal, OnProgress, Progress, ignore_prog
 from carrel.environments import Sources, already_built, environment_folder, inspect, install_kernelspecs, rebuild
 from carrel.environments.credentials import strip_url
 from carrel.environments.elsewhere import Elsewhere, platform_mismatch, solve_elsewhere
-from carrel.environments.locations import current_platform, data_folder
+from carrel.environments.locations import current_platform
 from carrel.environments.rebuilding import add_reference
 from carrel.formats.environment import conda_lock, load_lock
 from carrel.formats.environment.lock import Lock, LockKind, LockSet, split_conda_url
 from carrel.sharing import notebook as notebooks
 from carrel.sharing.placing import place
+from carrel.sharing.trust import TrustStore, new_sources, origin
 
 LOCK_FILENAMES = ("conda-lock.yml", "pylock.toml")
 NOTEBOOK_BYTES = 100_000_000
@@ -87,12 +87,6 @@ class Publication:
             if not pypi.index or origin(pypi.url) != origin(pypi.index):
                 found.setdefault(origin(pypi.url))
         return tuple(dict.fromkeys(source.rstrip("/") for source in found))
-
-
-def origin(url: str) -> str:
-    """Return scheme, host and port of *url*."""
-    parts = urlsplit(strip_url(url))
-    return f"{parts.scheme}://{parts.netloc}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,35 +169,6 @@ def target_prefix(lock: Lock, folder: Path | None = None) -> tuple[Path, bool]:
         number += 1
         prefix = base.with_name(f"{base.name}-{number}")
     return prefix, False
-
-
-class TrustStore:
-    """Addresses of channels and indexes that the person agreed to install from, in a private file of this machine."""
-
-    def __init__(self, path: Path | None = None) -> None:
-        self.path = path or data_folder() / "trusted-sources.json"
-
-    def trusted(self) -> frozenset[str]:
-        """Return the addresses."""
-        try:
-            found = json.loads(self.path.read_text("utf-8"))
-        except (OSError, ValueError):
-            return frozenset()
-        return frozenset(item for item in found if isinstance(item, str)) if isinstance(found, list) else frozenset()
-
-    def add(self, sources: Iterable[str]) -> None:
-        """Remember *sources*."""
-        self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        temporary = self.path.with_suffix(".new")
-        temporary.write_text(json.dumps(sorted(self.trusted() | set(sources)), indent=1), "utf-8")
-        temporary.chmod(0o600)
-        temporary.replace(self.path)
-
-
-def new_sources(publication: Publication, known: Iterable[str], trust: TrustStore) -> tuple[str, ...]:
-    """Return the addresses that this machine has not installed from: neither configured (*known*) nor agreed to."""
-    trusted = [strip_url(source).rstrip("/") for source in [*known, *trust.trusted()]]
-    return tuple(source for source in publication.sources if not any(source == base or source.startswith(base + "/") for base in trusted))
 
 
 def kernel_name(reference: Reference) -> str:

@@ -18,9 +18,10 @@ from carrel.formats.environment import dump_lock
 from carrel.formats.environment.lock import Lock, LockedConda, LockedPypi, LockKind, LockSet
 from carrel.sharing import reproduce as reproducing
 from carrel.sharing.publish import require_decisions
-from carrel.sharing.reproduce import Publication, TrustStore, kernel_name, new_sources, reproduce
+from carrel.sharing.reproduce import Publication, kernel_name, reproduce
 from carrel.sharing.secrets import Where, scan_text
 from carrel.sharing.secrets.findings import make_finding
+from carrel.sharing.trust import TrustStore, new_sources
 
 LOCK = Lock(
     platform=current_platform(),

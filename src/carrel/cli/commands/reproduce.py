@@ -18,17 +18,8 @@ from carrel.environments import Sources
 from carrel.environments.elsewhere import Elsewhere, platform_mismatch
 from carrel.environments.locations import current_platform
 from carrel.sharing import notebook as notebooks
-from carrel.sharing.reproduce import (
-    Publication,
-    TrustStore,
-    describe_kind,
-    fetch,
-    lock_packages,
-    new_sources,
-    reproduce,
-    solve_here,
-    target_prefix,
-)
+from carrel.sharing.reproduce import Publication, describe_kind, fetch, lock_packages, reproduce, solve_here, target_prefix
+from carrel.sharing.trust import TrustStore, new_sources
 
 _ANSWER = {
     "reference": "The exact release, `NAMESPACE/NAME@VERSION`.",

@@ -15,7 +15,7 @@ from pypi_simple import NoSuchProjectError, PyPISimple, UnsupportedContentTypeEr
 from carrel.client.transport import USER_AGENT
 from carrel.core.errors import UpstreamError
 from carrel.extension.search.compatibility import Offer, is_prerelease, pypi_reason
-from carrel.sharing.reproduce import origin
+from carrel.sharing.trust import origin
 
 _KEEP_SECONDS = 300.0
 
