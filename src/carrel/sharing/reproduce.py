@@ -107,6 +107,8 @@ class Reproduced:
         What was built instead of what was captured on another platform.
     warnings : tuple of str
         What is to be known, such as a source with other bytes than locked.
+    language : str
+        Of the notebook's kernel; empty without one.
     """
 
     path: Path | None
@@ -117,6 +119,7 @@ class Reproduced:
     kernels: tuple[str, ...] = ()
     solved: Elsewhere | None = None
     warnings: tuple[str, ...] = ()
+    language: str = ""
 
 
 def fetch(client: HubClient, reference: Reference, cancel: CancelSignal | None = None) -> Publication:
@@ -258,6 +261,7 @@ def reproduce(
         kernels=made.kernels,
         solved=made.solved,
         warnings=tuple(made.warnings),
+        language=made.kernelspec["language"] if made.kernelspec else "",
     )
 
 

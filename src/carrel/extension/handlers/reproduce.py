@@ -92,7 +92,7 @@ class ReproduceHandler(CarrelHandler):
                 allow_solve=solve,
             )
             if done.prefix is not None:
-                services.registry.describe(done.prefix, language="python", name=reference.name)
+                services.registry.describe(done.prefix, language=done.language, name=reference.name)
             return {
                 "path": done.path.resolve().relative_to(root).as_posix() if done.path else None,
                 "kernel_name": done.kernel_name,
