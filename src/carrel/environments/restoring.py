@@ -113,6 +113,10 @@ def _differs(wanted: CondaEntry | PypiEntry | None, present: CondaEntry | PypiEn
     return wanted is None or wanted.key != present.key
 
 
+def _versions(state: State) -> set[tuple[str, str]]:
+    return {(one.name, one.version) for one in state.conda.values()} | {(one.name, one.version) for one in state.pypi.values()}
+
+
 def _fetch_conda(
     target: State, lacking: Sequence[str], sources: Sources, on_event: OnProgress, cancel: CancelSignal
 ) -> tuple[list[dict[str, Any]], list[str]]:
@@ -145,8 +149,7 @@ def _check(prefix: Path, target: State) -> None:
     ------
     Unavailable
     """
-    found = states.read(prefix)[0]
-    wanted, present = ({(e.name, e.version) for e in (*one.conda.values(), *one.pypi.values())} for one in (target, found))
+    wanted, present = _versions(target), _versions(states.read(prefix)[0])
     if wanted != present:
         different = sorted({name for name, _ in wanted ^ present})
         raise Unavailable(f"What was there cannot be brought back whole: {', '.join(different[:8])}.", code="not_exact")

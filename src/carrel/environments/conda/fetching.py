@@ -200,10 +200,10 @@ async def _download(record: dict[str, Any], filename: str, archive: Path, client
             return found
     # wrong bytes are the worst that can be told of a file; else what its own address said
     worst = next((failure for failure in tried.values() if failure.kind == "digest"), None)
-    failure = worst or tried.get(record["url"]) or next(reversed(tried.values()))
+    told = worst or tried.get(record["url"]) or next(reversed(tried.values()))
     silent = (record.get("silent") or {}).items()
-    failure.fields["tried"] = [[url, _reason(one)] for url, one in tried.items()] + [[url, why] for url, why in silent]
-    raise failure
+    told.fields["tried"] = [[url, _reason(one)] for url, one in tried.items()] + [[url, why] for url, why in silent]
+    raise told
 
 
 def _may_answer(failure: Failure) -> bool:
