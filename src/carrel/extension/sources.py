@@ -120,7 +120,8 @@ class SourceBook:
         return f"{self._access.url}/pypi/{namespace}/simple/"
 
     def for_capture(self) -> Sources:
-        """Return what the engine may ask for the origin of installed packages: own namespaces with Python packages first."""
+        """Return what the engine may ask for the origin of installed packages: own namespaces with packages first."""
+        channels: list[str] = []
         indexes: list[str] = []
         if self._access.url:
             with contextlib.suppress(CarrelError):
@@ -129,8 +130,11 @@ class SourceBook:
                 for namespace in user.namespaces if user else ():
                     if next(client.packages(namespace.name, kind="pypi"), None) is not None:
                         indexes.append(self.index_of(namespace.name))
+                    if next(client.packages(namespace.name, kind="conda"), None) is not None:
+                        channels.append(self.conda_channel_of(namespace.name))
+        channels += [source.url for source in self._channels]
         indexes += [source.url for source in self._indexes]
-        return Sources(tuple(source.url for source in self._channels), tuple(indexes), self._access.headers())
+        return Sources(tuple(channels), tuple(indexes), self._access.headers())
 
     def for_rebuild(self) -> Sources:
         """Return where archives of a lock are looked for when they are gone from their own places."""
