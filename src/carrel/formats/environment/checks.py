@@ -7,7 +7,7 @@ from typing import Any
 
 from carrel.core import tokens
 from carrel.core.errors import InvalidFile
-from carrel.formats.parsing import expect_text, refuse_credentials
+from carrel.formats.parsing import expect_text, invalid_line, refuse_credentials, tell_line
 
 _NAME = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9._-]{0,213}[A-Za-z0-9_.-])?\Z")
 _VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.!+*-]*\Z")
@@ -65,12 +65,14 @@ def refuse_credentials_in_text(text: str, what: str) -> None:
     Raises
     ------
     InvalidFile
-        With code ``credentials_in_file``.
+        With code ``credentials_in_file`` and the line under ``line``.
     """
-    if tokens.PATTERN.search(text):
-        raise InvalidFile(
-            f"{what} holds an access token of a hub. Remove it, revoke it if the file was shared, and upload again.",
-            code="credentials_in_file",
-        )
+    if token := tokens.PATTERN.search(text):
+        sentence = f"{what} holds an access token of a hub. Remove it, revoke it if the file was shared, and upload again."
+        raise invalid_line(text.count("\n", 0, token.start()) + 1, sentence, code="credentials_in_file")
     for match in _URL.finditer(text):
-        refuse_credentials(match[0], what)
+        try:
+            refuse_credentials(match[0], what)
+        except InvalidFile as error:
+            tell_line(error, text.count("\n", 0, match.start()) + 1)
+            raise

@@ -31,7 +31,7 @@ from carrel.formats.environment.checks import refuse_credentials_in_text
 from carrel.formats.environment.description import Description, ListedPackage, of_lock
 from carrel.formats.environment.identifying import FileFormat, by_name, identify
 from carrel.formats.environment.spec import EnvironmentSpec
-from carrel.formats.parsing import as_utf8, decode_text, load_yaml, read_all, storable
+from carrel.formats.parsing import as_utf8, decode_text, load_yaml, read_all, storable, with_lines
 
 _SPEC = re.compile(r"(?:[^\s:]+::)?([A-Za-z0-9_][A-Za-z0-9._-]*)\s*(?:={1,2}\s*([A-Za-z0-9_.!+]+)(?:=\S+)?\Z)?")
 _SNIFFED_BYTES = 256 * 1024
@@ -101,9 +101,11 @@ def describe(data: bytes, filename: str) -> Description:
 
 
 def _describe_conda_lock(data: bytes) -> Description:
+    data = as_utf8(data)
     document = load_yaml(data, "The lock file")
-    platforms = conda_lock.platforms(document)
-    return of_lock(conda_lock.parse(document, platforms[0]), "conda-lock", platforms)
+    with with_lines(data, "yaml"):
+        platforms = conda_lock.platforms(document)
+        return of_lock(conda_lock.parse(document, platforms[0]), "conda-lock", platforms)
 
 
 def _describe_pylock(data: bytes) -> Description:

@@ -10,6 +10,7 @@ import pytest
 from carrel.core.errors import InvalidFile
 from carrel.formats.environment import conda_lock
 from carrel.formats.environment.lock import Lock, LockedConda, LockedPypi, LockProblem, LockSet
+from carrel.formats.environment.metadata import describe
 
 CHANNEL = "https://hub.example/conda/alice"
 LINUX = Lock(
@@ -133,3 +134,14 @@ def test_rejections_name_the_line(old: str, new: str) -> None:
     assert caught.value.fields.get("line") == line, caught.value.detail
     assert caught.value.detail.startswith(f"Line {line}: ")
     assert "secret" not in caught.value.detail
+
+
+def test_the_hub_names_the_line_too() -> None:
+    for text, line in [
+        (OTHER.replace("manager: conda", "manager: mamba"), 16),
+        (OTHER.replace("sources: [pyproject.toml]", "sources: ['https://u:p@x.example']"), 9),
+        (OTHER.replace("# This", "# ca-" + "a" * 32 + " This"), 1),
+    ]:
+        with pytest.raises(InvalidFile) as caught:
+            describe(text.encode(), "conda-lock.yml")
+        assert caught.value.fields["line"] == line, caught.value.detail
