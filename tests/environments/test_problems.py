@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from environment_fixtures import PackageIndex, change, contents, differences, python_says
 
-from carrel.core.errors import CarrelError
+from carrel.core.errors import CarrelError, NotFound
 from carrel.core.progress import Progress
 from carrel.environments import Problem, Sources, Spec, building, history, installed, locks, problems, repair, repairs, transactions
 from carrel.environments.pypi import uv
@@ -212,6 +212,11 @@ def test_a_python_package_is_installed_again(venv: Path, wheels: PackageIndex) -
     uv_install(venv, wheels, "gamma==1.0", "beta==1.0")
     (site(venv) / "beta.py").unlink(missing_ok=True)
     shutil.rmtree(site(venv) / "beta", ignore_errors=True)
+    assert codes(venv) == ["missing_files"]
+    with pytest.raises(NotFound, match="index"):
+        repair(venv)
+    (site(venv) / "~eta").mkdir()
+    assert [one.problem.code for one in repair(venv)] == ["leftover"]  # what can be done is done
     assert codes(venv) == ["missing_files"]
     repair(venv, sources=Sources(indexes=(wheels.url,)))
     assert problems(venv) == ()

@@ -25,7 +25,8 @@ class Exit(IntEnum):
 
 MEANINGS: dict[Exit, str] = {
     Exit.OK: "Done.",
-    Exit.FAILURE: "It failed: the hub cannot be reached, a file is not what it claims to be, nothing satisfies a request …",
+    Exit.FAILURE: "It failed: the hub cannot be reached, a file is not what it claims to be, nothing satisfies a request, "
+    "an environment has problems …",
     Exit.USAGE: "The command line cannot be understood, or an answer is needed and nobody can be asked.",
     Exit.NOT_FOUND: "What was named does not exist, or may not be seen by you.",
     Exit.SIGN_IN: "Sign in, or ask for the permission.",

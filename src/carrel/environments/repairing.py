@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from carrel.core.errors import Cancelled, NotFound
+from carrel.core.errors import Cancelled, CarrelError, NotFound
 from carrel.core.progress import CancelSignal, NeverCancelled, OnProgress, Progress, ignore_progress
 from carrel.environments import building, conda_meta, distributions, files, inspection, reverting, salvaging, transactions, verifying
 from carrel.environments.applying import mark_requested, whole_or_not
@@ -105,7 +105,8 @@ def repair(
             raise
         if any(one.problem.code == "no_history" for one in planned):
             history.touch()
-        done += planned
+        left = problems(path)
+        done += [one for one in planned if one.problem not in left]
     return tuple(done)
 
 
@@ -267,14 +268,24 @@ def _change(
 
 
 def _lock(prefix: Path, work: _Work, sources: Sources, cancel: CancelSignal) -> list[dict[str, Any]]:
-    """Return the very versions of the Python packages to install again, as the indexes have them."""
+    """Return the very versions of the Python packages to install again, as the indexes have them.
+
+    Packages that no index has now are left as they are, unless there is nothing else to repair: then that is the error.
+    """
     python = inspection.python_executable(prefix)
-    if not work.reinstall or python is None:
-        work.reinstall.clear()
-        return []
-    if not sources.indexes:
-        raise NotFound(f"No index is set up to install {', '.join(sorted(work.reinstall))} again from. Add the index.", code="no_index")
-    return uv.lock_pins(python, {name: one.version for name, one in work.reinstall.items()}, sources=sources, cancel=cancel)
+    try:
+        if work.reinstall and python is not None:
+            if not sources.indexes:
+                names = ", ".join(sorted(work.reinstall))
+                raise NotFound(f"No index is set up to install {names} again from. Add the index.", code="no_index")
+            return uv.lock_pins(python, {name: one.version for name, one in work.reinstall.items()}, sources=sources, cancel=cancel)
+    except Cancelled:
+        raise
+    except CarrelError:
+        if not replace(work, reinstall={}):
+            raise
+    work.reinstall.clear()
+    return []
 
 
 def _python_of(prefix: Path, fetched: Iterable[Mapping[str, Any]]) -> str:
