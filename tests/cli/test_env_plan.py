@@ -105,3 +105,17 @@ def test_a_read_only_environment_is_copied(quick: QuickCarrel, desk: Path) -> No
     assert document["prefix"] == str(copy)
     assert (copy / "share" / "gamma").is_file()
     assert not (desk / "share" / "gamma").exists()
+
+
+def test_a_label_of_a_namespace_comes_before_the_channels(quick: QuickCarrel, desk: Path, eve: str) -> None:
+    for artifact in [build_conda("six", "2.0", noarch="generic"), build_conda("only-dev", "1.0", noarch="generic", depends=["six >=2"])]:
+        path = quick.home / artifact.filename
+        path.write_bytes(artifact.data)
+        quick.ok("upload", path, "--label", "dev")
+    place = f"{eve}/label/dev"
+    document = quick.json("env", "plan", "six", "only-dev", "--from", place, "-p", desk)
+    assert names(document["changed"]) == {"six": "2.0"}
+    assert document["changed"][0]["channel"].endswith(f"/conda/{place}")
+    assert names(quick.json("env", "plan", f"{place}/only-dev", f"{place}/six>=2", "-p", desk)["added"]) == {"only-dev": "1.0"}
+    assert quick("env", "plan", f"{eve}/only-dev", "-p", desk).code != 0
+    assert names(quick.json("env", "plan", "gamma", "--from", place, "-p", desk)["added"]) == {"gamma": "1.0"}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, time
 from pathlib import Path
@@ -12,8 +12,9 @@ from typing import Any, TypeVar, cast
 import click
 
 from carrel.cli.invocation import Invocation, usage
-from carrel.cli.places import source_options
-from carrel.core.errors import BadRequest
+from carrel.cli.places import configured, hub_channel, hub_index, source_options
+from carrel.core.errors import BadRequest, InvalidName
+from carrel.core.names import validate_label, validate_namespace
 from carrel.environments import Policy, specs
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -21,7 +22,11 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 @dataclass(frozen=True)
 class Choices:
-    """What was chosen; ``again`` are the words that choose the same sources and rules."""
+    """What was chosen.
+
+    ``namespaces`` (``acme``, ``acme/label/dev``) are among ``channels`` and ``indexes`` already, before the others; ``again`` are the
+    words that choose the same sources and rules.
+    """
 
     channels: tuple[str, ...] = ()
     indexes: tuple[str, ...] = ()
@@ -29,6 +34,7 @@ class Choices:
     yes: bool = False
     dry_run: bool = False
     copy: Path | None = None
+    namespaces: tuple[str, ...] = ()
     again: tuple[str, ...] = ()
 
 
@@ -46,7 +52,7 @@ def change_options(function: F) -> F:
 
 
 def planning_options(function: F) -> F:
-    """Add ``--channel``, ``--index``, ``--exclude-newer``, ``--pin`` and ``--only-from``; the command gets them as ``choices``."""
+    """Add the options for sources and rules (``--channel`` to ``--only-from``); the command gets them as ``choices``."""
 
     @functools.wraps(function)
     def run(
@@ -57,16 +63,19 @@ def planning_options(function: F) -> F:
         exclude_newer: str | None,
         pins: tuple[str, ...],
         only_from: tuple[str, ...],
+        namespaces: tuple[str, ...],
         yes: bool = False,
         dry_run: bool = False,
         copy: Path | None = None,
         **options: Any,
     ) -> Any:
         policy = Policy(only_from or None, _moment(exclude_newer), dict(map(_pin, pins)))
-        named = {"--channel": channels, "--index": indexes, "--pin": pins, "--only-from": only_from}
+        named = {"--from": namespaces, "--channel": channels, "--index": indexes, "--pin": pins, "--only-from": only_from}
         again = [word for option, values in named.items() for value in values for word in (option, value)]
         again += ["--exclude-newer", exclude_newer] if exclude_newer else []
-        choices = Choices(channels, indexes, policy, yes, dry_run, copy, tuple(specs.strip_secrets(word) for word in again))
+        if namespaces:
+            channels, indexes = _with_namespaces(invocation, namespaces, *configured(channels, indexes))
+        choices = Choices(channels, indexes, policy, yes, dry_run, copy, namespaces, tuple(specs.strip_secrets(word) for word in again))
         return function(invocation, *arguments, choices=choices, **options)
 
     date = click.option(
@@ -83,7 +92,31 @@ def planning_options(function: F) -> F:
         metavar="ADDRESS",
         help="Take packages from this channel or index only, and from what lies below its address; may be repeated.",
     )
-    return source_options(date(pin(only(cast(F, run)))))
+    namespace = click.option(
+        "--from",
+        "namespaces",
+        multiple=True,
+        metavar="NAMESPACE",
+        help="Look in this namespace of the hub first, or in one of its labels (acme/label/dev); may be repeated.",
+    )
+    return namespace(source_options(date(pin(only(cast(F, run))))))
+
+
+def _with_namespaces(
+    invocation: Invocation, namespaces: Iterable[str], channels: tuple[str, ...], indexes: tuple[str, ...]
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return channels and indexes with those of *namespaces* before them: each is both."""
+    url = invocation.hub_url
+    for text in namespaces:
+        name, _, label = text.partition("/label/")
+        try:
+            validate_namespace(name)
+            if label:
+                validate_label(label)
+        except InvalidName as error:
+            usage(error.detail)
+    own = list(dict.fromkeys(namespaces))
+    return (*(hub_channel(url, name) for name in own), *channels), (*(hub_index(url, name) for name in own), *indexes)
 
 
 def _moment(text: str | None) -> datetime | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +13,7 @@ from carrel.cli.commands.env.changing import ANSWER, carry_out, target
 from carrel.cli.commands.env.choosing import Choices, change_options
 from carrel.cli.invocation import Invocation, subcommand, usage
 from carrel.cli.places import hub_channel, hub_index, prefix_option
-from carrel.core.errors import BadRequest, InvalidName
+from carrel.core.errors import BadRequest, InvalidName, NotFound
 from carrel.core.names import validate_label, validate_namespace, validate_package
 from carrel.environments import Change, Environment, Spec, specs
 
@@ -47,16 +48,21 @@ def command(
     NAMESPACE/NAME comes from the hub, NAMESPACE/label/LABEL/NAME from one of its labels.
     """
     environment, packages = target(prefix)
-    change = Change(wishes(invocation, environment, wanted, pypi=pypi), remove, update)
+    change = Change(wishes(invocation, environment, wanted, pypi=pypi, namespaces=choices.namespaces), remove, update)
     carry_out(invocation, environment, packages, change, choices)
 
 
-def wishes(invocation: Invocation, environment: Environment, wanted: Sequence[str], *, pypi: bool) -> tuple[Spec, ...]:
-    """Return what the words of a command line ask for."""
-    return tuple(_wish(invocation, environment, text, pypi=pypi) for text in wanted)
+def wishes(
+    invocation: Invocation, environment: Environment, wanted: Sequence[str], *, pypi: bool, namespaces: Sequence[str] = ()
+) -> tuple[Spec, ...]:
+    """Return what the words of a command line ask for.
+
+    A name without a place is looked for in *namespaces* first, in their order and for packages of both kinds.
+    """
+    return tuple(_wish(invocation, environment, text, namespaces, pypi=pypi) for text in wanted)
 
 
-def _wish(invocation: Invocation, environment: Environment, text: str, *, pypi: bool) -> Spec:
+def _wish(invocation: Invocation, environment: Environment, text: str, namespaces: Sequence[str], *, pypi: bool) -> Spec:
     namespace, label, rest = specs.split_namespace(text)
     try:
         spec = specs.parse_for(rest, environment.kind, pypi=pypi)
@@ -67,10 +73,15 @@ def _wish(invocation: Invocation, environment: Environment, text: str, *, pypi: 
             validate_label(label)
     except (InvalidName, BadRequest) as error:
         usage(error.detail)
-    if namespace is None:
-        return spec
     only = spec.source if rest.startswith(("conda::", "pypi::")) or specs.form_of(rest) else "pypi" if pypi else None
-    return _from_hub(invocation, environment, namespace, label, spec, rest, only)
+    if namespace is not None:
+        return _from_hub(invocation, environment, namespace, label, spec, rest, only)
+    for place in namespaces if not (spec.channel or spec.url) else ():
+        name, _, label = place.partition("/label/")
+        # not there, or there in the other kind only: the next place
+        with contextlib.suppress(NotFound, BadRequest):
+            return _from_hub(invocation, environment, name, label, spec, rest, only)
+    return spec
 
 
 def _from_hub(

@@ -43,6 +43,6 @@ def command(
     if not (wanted or remove or update):
         usage("Say what to install, --remove or --update.")
     environment, packages = target(prefix)
-    change = Change(wishes(invocation, environment, wanted, pypi=pypi), remove, update)
+    change = Change(wishes(invocation, environment, wanted, pypi=pypi, namespaces=choices.namespaces), remove, update)
     made = planned(invocation, environment, packages, change, choices)
     invocation.answer(plan_json(made), plan_lines(made))
