@@ -29,7 +29,7 @@ def test_kept_files_survive_replacement_and_removal(tmp_path: Path) -> None:
     assert (tmp_path / "lib" / "a.py").read_text() == "old"
     assert (tmp_path / "lib" / "record.json").read_text() == "old"
     assert (tmp_path / "lib" / "link").is_symlink()
-    store.retain(set())
+    store.retain([], 0)
     assert not store.has("a-1")
 
 

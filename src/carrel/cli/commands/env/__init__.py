@@ -11,7 +11,7 @@ _HERE = "carrel.cli.commands.env"
 COMMANDS: dict[str, Lazy] = {
     "list": Lazy(f"{_HERE}.list", "List the environments of this machine: size, last use, and who uses them."),
     "show": Lazy(f"{_HERE}.show", "Show an environment and what is installed in it."),
-    "plan": Lazy(f"{_HERE}.plan", "Show what a change would do."),
+    "plan": Lazy(f"{_HERE}.plan", "Show what a change would do, and change nothing."),
     "install": Lazy(f"{_HERE}.install", "Install packages."),
     "remove": Lazy(f"{_HERE}.remove", "Remove packages."),
     "update": Lazy(f"{_HERE}.update", "Update packages."),
