@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-import tomlkit
-import tomlkit.exceptions
 from packaging.requirements import InvalidRequirement, Requirement
 
 from carrel.core.errors import BadRequest, InvalidFile
@@ -84,9 +82,12 @@ def _load(data: bytes) -> Mapping[str, Any]:
     except InvalidFile as refused:
         if len(data) > _LONGEST_1_1:
             raise
+        import tomlkit  # for the few that need it: a hub starts without
+        from tomlkit.exceptions import ParseError
+
         try:  # pixi reads TOML 1.1: inline tables over several lines
             return tomlkit.parse(data.decode("utf-8-sig")).unwrap()
-        except tomlkit.exceptions.ParseError as error:
+        except ParseError as error:
             if error.line > refused.fields.get("line", error.line):
                 raise invalid_line(error.line, f"{_WHAT} is not TOML (column {error.col}).") from error
         except (ValueError, RecursionError):

@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from typing import Any
 from urllib.parse import unquote
 
-import tomlkit
 from packaging.requirements import InvalidRequirement, Requirement
 
 from carrel.core.errors import InvalidFile
@@ -40,6 +39,8 @@ def write(spec: EnvironmentSpec) -> bytes:
     InvalidFile
         An address carries credentials (code ``credentials_in_file``).
     """
+    import tomlkit  # a hub, which only reads, starts without
+
     platforms = list(spec.platforms or _USUAL)
     workspace: dict[str, Any] = {"name": spec.name or "environment"}
     workspace["channels"] = [check_channel(channel, "channels") for channel in spec.channels if channel != "nodefaults"]
@@ -55,7 +56,9 @@ def write(spec: EnvironmentSpec) -> bytes:
 
 def _in_line(members: dict[str, Any]) -> Any:
     """Return *members* as a table on one line."""
-    table = tomlkit.inline_table()
+    from tomlkit import inline_table
+
+    table = inline_table()
     table.update(members)
     return table
 
