@@ -225,6 +225,8 @@ def _build(lock: Lock, prefix: Path, sources: Sources, hubs: Sequence[str], on_e
 
 
 def _link_conda(lock: Lock, prefix: Path, sources: Sources, hubs: Sequence[str], on_event: OnProgress, cancel: CancelSignal) -> None:
+    # explicit files say nothing of dependencies: then the packages do
+    told = any(package.depends for package in lock.conda)
     wanted = [
         {
             "name": package.name,
@@ -236,7 +238,7 @@ def _link_conda(lock: Lock, prefix: Path, sources: Sources, hubs: Sequence[str],
             "size": package.size or None,
             "subdir": package.subdir or None,
             "channel": package.channel or None,
-            "depends": list(package.depends),
+            "depends": list(package.depends) if told else None,
         }
         for package in lock.conda
     ]
