@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
+import hashlib
 import json
 import subprocess
 import sys
@@ -15,7 +16,11 @@ import pytest
 
 from carrel.client import HubClient
 from carrel.client.credentials import CredentialStore
+from carrel.core import clock
 from carrel.core.errors import NotFound
+from carrel.environments.locations import current_platform
+from carrel.formats.environment import dump_lock
+from carrel.formats.environment.lock import Lock, LockedConda
 from carrel.sharing.secrets.notebook import strings
 from carrel.sharing.secrets.text import strip_ansi, strip_tags
 from carrel.testing.artifacts import build_conda, build_wheel
@@ -357,3 +362,37 @@ async def test_a_conda_package_of_the_hub_in_a_conda_environment(signed_in, carr
     assert done["state"] == "done", done["error"]
     _, body = await fetch_json("GET", "environments", environment["id"], "packages")
     assert [(item["name"], item["source"]) for item in body["items"]] == [("tiny-only-conda", "conda")]
+
+
+async def test_what_was_published_for_another_platform_is_solved_after_agreement(signed_in, hub, run_job, fetch_json, carrel_folders):
+    other = "osx-arm64" if current_platform() != "osx-arm64" else "linux-64"
+    archive = build_conda("tiny-only-conda", "1.0", noarch="generic")
+    channel = f"{hub.url}/conda/ada"
+    package = LockedConda(
+        "tiny-only-conda",
+        "1.0",
+        "0",
+        f"{channel}/noarch/{archive.filename}",
+        hashlib.sha256(archive.data).hexdigest(),
+        subdir="noarch",
+        channel=channel,
+    )
+    lock = Lock(other, requested=("tiny-only-conda",), channels=(channel,), conda=(package,), captured_at=clock.now())
+    filename, content = dump_lock(lock)
+    with HubClient(hub.url, signed_in) as client:
+        client.upload_file("ada", content, filename, package="far-away", version="1", kind="environment")
+    _, review = await fetch_json("POST", "reproduce/review", body={"reference": "ada/far-away"})
+    assert (review["environment"]["matches_platform"], review["environment"]["solvable"]) == (False, True)
+    body = {"reference": "ada/far-away", "directory": "", "trust_channels": True}
+    refused = await run_job("reproduce", body=body)
+    assert (refused["state"], refused["error"]["code"]) == ("failed", "platform_mismatch")
+    assert (refused["error"]["solvable"], refused["error"]["platforms"]) == (True, [other])
+    shown = await run_job("reproduce/solve", body={"reference": "ada/far-away"})
+    assert shown["state"] == "done", shown["error"]
+    assert (shown["result"]["captured_on"], shown["result"]["packages"], shown["result"]["versions"]) == (other, 1, [])
+    assert list((carrel_folders / "carrel-data" / "envs").glob("[0-9a-f]*")) == []
+    done = await run_job("reproduce", body={**body, "solve": True})
+    assert done["state"] == "done", done["error"]
+    assert done["result"]["solved"] == shown["result"]
+    assert (Path(done["result"]["prefix"]) / "conda-meta").is_dir()
+    assert (done["result"]["kernel_name"], len(done["result"]["warnings"])) == (None, 1)
