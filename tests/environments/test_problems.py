@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -310,6 +311,39 @@ def test_a_repair_that_fails_changes_nothing(prefix: Path, wheels: PackageIndex,
     with pytest.raises(CarrelError):
         repair(prefix)
     assert differences(before, contents_of_files(prefix)) == []
+
+
+@pytest.mark.parametrize("moment", ["begin", "link", "verify", "commit"])
+def test_a_repair_that_is_killed_is_finished_by_the_next(prefix: Path, wheels: PackageIndex, moment: str) -> None:
+    uv_install(prefix, wheels, "beta==1.0")
+    shutil.rmtree(prefix / ".carrel")
+    record = record_of(prefix, "alpha")
+    replace(record, record.read_text().rstrip().rstrip("}"))
+    where = {
+        "begin": "transactions.begin",
+        "link": "repairing.engine.link",
+        "verify": "repairing.verifying.verify",
+        "commit": "revisions.record",
+    }[moment]
+    code = f"""
+import os, sys
+from carrel.environments import repair, repairing, revisions, transactions
+owner, _, name = {where!r}.rpartition(".")
+owner = eval(owner)
+real = getattr(owner, name)
+def die(*arguments, **options):
+    if {moment!r} != "commit" or arguments[1] == "change":
+        if {moment!r} != "verify":
+            real(*arguments, **options)
+        os.kill(os.getpid(), 9)
+    return real(*arguments, **options)
+setattr(owner, name, die)
+repair(sys.argv[1])
+"""
+    assert subprocess.run([sys.executable, "-c", code, prefix], check=False).returncode == -9
+    repair(prefix)
+    assert problems(prefix) == ()
+    assert python_says(prefix, "import alpha, beta; print(alpha.__version__, beta.__version__)") == "2.0 2.0"
 
 
 class _CancelWhenLinking:
