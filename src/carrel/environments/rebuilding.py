@@ -157,11 +157,10 @@ def _build_and_check(
         on_event(event)
 
     _build(lock, prefix, sources, hubs, watch, cancel)
+    names = {package.name for package in lock.conda} | {normalize(package.name) for package in lock.pypi}
     if compile_files or (compile_files is None and fetched):
-        names = [package.name for package in lock.conda] + [normalize(package.name) for package in lock.pypi]
         compiling.compile_packages(prefix, names, on_event=on_event, cancel=cancel)
     on_event(Progress("verify", message="Starting the interpreter"))
-    names = {package.name for package in lock.conda} | {normalize(package.name) for package in lock.pypi}
     modules = ["ipykernel"] if "ipykernel" in names else []
     with ThreadPoolExecutor(1) as pool:  # the records are read while the interpreter starts
         comparison = pool.submit(_compare, lock, prefix)
