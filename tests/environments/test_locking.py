@@ -12,9 +12,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from environment_fixtures import PackageIndex, change, package_index, python_says
+from environment_fixtures import CancelWhen, PackageIndex, change, package_index, python_says
 
-from carrel.core.errors import BadRequest, Forbidden, InvalidFile, Unsolvable
+from carrel.core.errors import BadRequest, Cancelled, Forbidden, InvalidFile, Unsolvable
 from carrel.environments import Policy, Sources, Spec, capture, environment_folder, rebuild
 from carrel.environments import virtual_packages as virtual
 from carrel.environments.locations import current_platform
@@ -136,6 +136,12 @@ def test_python_packages_leave_alone_what_conda_provides(places: Sources) -> Non
     assert versions(made)["pure"] == "1.0"
     with pytest.raises(Unsolvable, match=r"For win-64: .*conda provides pure 2\.0"):
         lock(replace(spec, dependencies=("python=3.11", "pure=2")), ("win-64",), places)
+
+
+def test_solving_can_be_cancelled(places: Sources) -> None:
+    cancel = CancelWhen("solve")
+    with pytest.raises(Cancelled):
+        lock(EnvironmentSpec(dependencies=("pure",)), ("win-64",), places, on_event=cancel, cancel=cancel)
 
 
 def test_what_cannot_be_solved_names_platform_and_requirement(places: Sources) -> None:

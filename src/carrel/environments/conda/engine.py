@@ -26,7 +26,7 @@ from carrel.core.errors import (
 from carrel.core.progress import CancelSignal, NeverCancelled, OnProgress, Progress, ignore_progress
 from carrel.environments import conflicts, processes
 from carrel.environments.conda.cache import PackageStore, complete, contents
-from carrel.environments.credentials import headers_for, redact, strip_url
+from carrel.environments.credentials import redact, strip_url
 from carrel.environments.locations import conda_cache_folder
 from carrel.environments.models import Sources
 
@@ -84,9 +84,8 @@ def lock(
 
 
 def find(names: Sequence[str], platform: str, *, sources: Sources, on_event: OnProgress, cancel: CancelSignal) -> list[dict[str, Any]]:
-    """Return what the channels that can be read have under *names*; those that one signs in to are read anew."""
-    fresh = [channel for channel in sources.channels if headers_for(channel, sources.headers)]
-    request = {"command": "find", "platform": platform, "names": list(names), "channels": list(sources.channels), "fresh": fresh}
+    """Return what the channels that can be read have under *names*."""
+    request = {"command": "find", "platform": platform, "names": list(names), "channels": list(sources.channels)}
     records: list[dict[str, Any]] = _call(request, sources.headers, on_event, cancel)["records"]
     return records
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rattler import Channel, ChannelPriority, Gateway, MatchSpec, SourceConfig, Version
+from rattler import Channel, ChannelPriority, Gateway, MatchSpec, Version
 from rattler import solve as rattler_solve
 from rattler.exceptions import GatewayError, InvalidMatchSpecError, SolverError
 
@@ -100,12 +100,9 @@ def nearest(records: Sequence[Any], version: str) -> Any | None:
 
 
 async def find(request: dict[str, Any], report: Report) -> dict[str, Any]:
-    """Return the records of ``names`` in each of ``channels`` by themselves; channels that cannot be read are left out.
-
-    Those of the channels that are ``fresh`` too are read anew, however lately that was done.
-    """
+    """Return the records of ``names`` in each of ``channels`` by themselves; channels that cannot be read are left out."""
     report("capture", 0, 0, "", "Looking up where packages came from")
-    gateway = _gateway(request, fresh=request.get("fresh") or ())
+    gateway = _gateway(request)
     found: list[dict[str, Any]] = []
     for channel in _channels(request):
         try:
@@ -149,12 +146,8 @@ def _channels(request: Mapping[str, Any]) -> list[Channel]:
     return [Channel(channel) for channel in request["channels"]]
 
 
-def _gateway(request: Mapping[str, Any], fresh: Iterable[str] = ()) -> Gateway:
-    return Gateway(
-        cache_dir=Path(request["cache"]) / "repodata",
-        per_channel_config={channel: SourceConfig(cache_action="no-cache") for channel in fresh},
-        client=make_client(request.get("headers") or {}),
-    )
+def _gateway(request: Mapping[str, Any]) -> Gateway:
+    return Gateway(cache_dir=Path(request["cache"]) / "repodata", client=make_client(request.get("headers") or {}))
 
 
 def _parse(spec: str) -> MatchSpec:
