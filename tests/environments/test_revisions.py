@@ -99,6 +99,22 @@ def test_from_the_package_caches_without_a_network(conda_env: Path, channel: Pat
     assert records(conda_env) == wanted
 
 
+def test_going_back_tells_packages_and_can_be_cancelled(venv: Path, pypi: Sources) -> None:
+    change(venv, pypi, wheel("alpha", "1.0"), wheel("beta", "1.0"))
+    change(venv, pypi, wheel("alpha", "2.0"))
+    before = records(venv)
+    seen: list[Progress] = []
+
+    class Signal:
+        def is_set(self) -> bool:
+            return [event.done for event in seen if event.stage == "link"][-1:] == [3]
+
+    with pytest.raises(Cancelled, match="as it was before"):
+        restore(venv, 1, on_event=seen.append, cancel=Signal())
+    assert records(venv) == before
+    assert [(event.done, event.total, event.unit) for event in seen if event.stage == "link"] == [(n, 4, "packages") for n in range(4)]
+
+
 def test_what_is_in_no_cache_is_fetched_again(conda_env: Path, sources: Sources, fresh_cache: Path) -> None:
     change(conda_env, sources, Spec("alpha", "1.0"))
     wanted = records(conda_env)

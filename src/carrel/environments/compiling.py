@@ -18,12 +18,15 @@ from carrel.environments import conda_meta, distributions, inspection, processes
 
 _TESTS = re.compile(r"/tests?/")
 
-# one package after another, so that progress is told in packages; what does not compile (templates, other versions) is left
+# one package after another, so that progress is told in packages; what came compiled stays, as does what does not compile
+# (templates, other versions)
 _CODE = """
-import json, py_compile, sys
+import importlib.util, json, os, py_compile, sys
 for line in sys.stdin:
     name, files = json.loads(line)
     for file in files:
+        if os.path.exists(importlib.util.cache_from_source(file)):
+            continue
         try:
             py_compile.compile(file, doraise=True, quiet=2)
         except (py_compile.PyCompileError, OSError, ValueError, RecursionError):

@@ -68,7 +68,7 @@ def restore(
             transactions.begin(path, gone_conda, gone_pypi, [*incoming, *reverting.kept_files(path, target)])
             total = len(before.keys ^ target.keys)
             on_event(Progress("link", 0, total, "packages", "Putting packages back"))
-            reverting.to_state(path, target, texts)
+            reverting.to_state(path, target, texts, on_package=_Steps(on_event, cancel))
             if records:
                 requested = _requested(target, texts)
                 engine.link(path, records, requested=requested, headers={}, on_event=on_event, cancel=cancel)
@@ -95,6 +95,19 @@ def restore(
                 archives={entry.name: entry.archive for entry in target.pypi.values() if entry.archive},
             )
     return Applied(names, made.number)
+
+
+class _Steps:
+    """Tells of each package that was put back, and ends the work when that is wished for."""
+
+    def __init__(self, on_event: OnProgress, cancel: CancelSignal) -> None:
+        self._on_event, self._cancel = on_event, cancel
+
+    def __call__(self, done: int, total: int) -> None:
+        """Take note of a package."""
+        self._on_event(Progress("link", done, total, "packages"))
+        if self._cancel.is_set():
+            raise Cancelled("The work was cancelled.")
 
 
 def note_changes(prefix: str | Path) -> int | None:

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from carrel.core.errors import CarrelError
 from carrel.environments import conda_meta, distributions, inspection, keeping
 from carrel.environments.conda_meta import CondaRecord
 from carrel.environments.distributions import Distribution
@@ -47,7 +48,14 @@ def kept_files(prefix: Path, state: State) -> list[str]:
     return [file for key in sorted(state.keys - _keys(prefix)) if kept.has(key) for file in kept.files(key)]
 
 
-def to_state(prefix: Path, state: State, texts: Mapping[str, bytes], *, again: Collection[str] = ()) -> None:
+def to_state(
+    prefix: Path,
+    state: State,
+    texts: Mapping[str, bytes],
+    *,
+    again: Collection[str] = (),
+    on_package: Callable[[int, int], None] = lambda _done, _total: None,
+) -> None:
     """Make the packages of *prefix* those of *state*, their records to the byte, as far as they are there or kept.
 
     Parameters
@@ -56,8 +64,11 @@ def to_state(prefix: Path, state: State, texts: Mapping[str, bytes], *, again: C
         Of the records of *state*, by digest.
     again : collection of str
         Keys of packages to put back even where their records look right, because their files may not be.
+    on_package : callable
+        Called with how many packages have been taken away or put back, and how many there are in all; what it raises ends this.
     """
-    kept = store(prefix)
+    kept, before = store(prefix), _keys_if_readable(prefix)
+    total, done = len(before ^ state.keys), 0
     for record in _readable_records(prefix, state, texts):
         entry = state.conda.get(record.path.name)
         if entry is None or entry.key != keeping.conda_key(record):
@@ -65,14 +76,20 @@ def to_state(prefix: Path, state: State, texts: Mapping[str, bytes], *, again: C
             # the record goes last: whoever begins again must know the files
             remove_files(files, prefix)
             remove_files([record.path], prefix)
+            done += 1
+            on_package(done, total)
     for distribution in inspection.python_distributions(prefix):
         wanted = state.pypi.get(_relative(distribution, prefix))
         if wanted is None or wanted.key != keeping.distribution_key(distribution):
             remove_distribution(distribution, prefix)
+            done += 1
+            on_package(done, total)
     present = _keys(prefix)
     for key in sorted(state.keys):
         if (key not in present or key in again) and kept.has(key):
             kept.put_back(key)
+            done += 1
+            on_package(done, max(done, total))
     settle(prefix, state, texts)
 
 
@@ -133,6 +150,13 @@ def _write(path: Path, data: bytes) -> None:
         if path.read_bytes() == data:
             return
     write_atomically(path, data)
+
+
+def _keys_if_readable(prefix: Path) -> set[str]:
+    """Return the keys of what is there, none where a record is written in part."""
+    with contextlib.suppress(ValueError, KeyError, CarrelError):
+        return _keys(prefix)
+    return set()
 
 
 def _keys(prefix: Path) -> set[str]:
