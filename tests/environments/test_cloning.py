@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 import os
 import shutil
 import subprocess
@@ -122,6 +123,15 @@ def test_a_copy_of_a_conda_environment_works_and_is_the_same(
     assert library == (b"\x7fELF\0" + text).ljust(len(b"\x7fELF\0" + _LIBRARY) - len(b"\0rest\0"), b"\0") + b"\0rest\0"
     assert (made.prefix / "settings.ini").read_text() == f"home={new}/etc\nother={source}2/etc\n"
     assert (made.prefix / "to-data").resolve() == made.prefix / "data.bin"
+    # the record of a carried distribution knows its rewritten script
+    site = next(made.prefix.glob("lib/python3*/site-packages"))
+    rows = {row[0]: row for row in record_rows(site / "tool-1.0.dist-info")}
+    script = next(name for name in rows if name.endswith("bin/tool"))
+    data = (site / script).resolve().read_bytes()
+    assert rows[script][1:] == [f"sha256={base64.urlsafe_b64encode(hashlib.sha256(data).digest()).decode().rstrip('=')}", str(len(data))]
+    if cached:
+        kept = next((conda_cache_folder() / "pkgs").glob("compiled-1.0-*/share/same.txt"))
+        assert kept.samefile(made.prefix / "share" / "same.txt")
     # as many bytes were told of as files were copied
     copied = [event for event in seen if event.stage == "copy" and event.unit == "bytes"]
     assert copied[-1].done == copied[-1].total > 3_000_000
@@ -142,22 +152,6 @@ def test_a_copy_is_apart_from_the_original_and_can_be_changed(original: tuple[Pa
     assert "large" in {package.name for package in installed(made.prefix)}
 
 
-def test_records_of_carried_distributions_tell_the_truth(original: tuple[Path, Path], tmp_path: Path) -> None:
-    made = clone(original[0], tmp_path / "mine")
-    site = next(made.prefix.glob("lib/python3*/site-packages"))
-    rows = {row[0]: row for row in record_rows(site / "tool-1.0.dist-info")}
-    script = next(name for name in rows if name.endswith("bin/tool"))
-    data = (site / script).resolve().read_bytes()
-    assert rows[script][1:] == [f"sha256={base64.urlsafe_b64encode(hashlib.sha256(data).digest()).decode().rstrip('=')}", str(len(data))]
-
-
-def test_packages_come_from_the_cache_by_another_name_where_it_has_them(original: tuple[Path, Path], tmp_path: Path) -> None:
-    made = clone(original[0], tmp_path / "mine")
-    shared = (made.prefix / "share" / "same.txt").stat()
-    kept = next((conda_cache_folder() / "pkgs").glob("compiled-1.0-*/share/same.txt")).stat()
-    assert shared.st_ino == kept.st_ino
-
-
 @pytest.mark.skipif(not hasattr(os, "getuid") or os.getuid() != 0, reason="becomes another user")
 def test_somebody_elses_environment_can_be_copied(original: tuple[Path, Path]) -> None:
     """The copy is made by a user who may read the original and nothing else."""
@@ -170,6 +164,26 @@ def test_somebody_elses_environment_can_be_copied(original: tuple[Path, Path]) -
     assert done.stdout.strip() == "True", done.stderr
     assert {path.lstat().st_uid for path in (home / "mine").rglob("*")} == {_NOBODY}
     assert listed(home / "mine") == listed(source)
+
+
+@pytest.mark.parametrize("archive", ["there", "gone"])
+def test_packages_of_which_nobody_noted_how_they_name_their_prefix(
+    archive: str, compiled_channel: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Old installers wrote down names of files alone: the package is fetched again, else its files are searched."""
+    source = tmp_path / "theirs"
+    (source / "conda-meta").mkdir(parents=True)
+    change(source, Sources((compiled_channel.as_uri(),)), Spec("compiled"))
+    record = next(source.glob("conda-meta/compiled-*.json"))
+    data = json.loads(record.read_bytes())
+    del data["paths_data"]
+    data["url"] = data["url"] if archive == "there" else "file:///nowhere/linux-64/compiled.conda"
+    record.write_text(json.dumps(data))
+    monkeypatch.setenv("CARREL_CACHE_DIR", str(tmp_path / "empty"))
+    copy = clone(source, tmp_path / "mine").prefix  # a path just as long leaves room without a placeholder
+    assert [name for name in names(copy, source) if name != "conda-meta/history"] == []
+    assert f"lib={copy}/lib:{copy}/share\0".encode() in (copy / "lib" / "libcompiled.so").read_bytes()
+    assert (copy / "bin" / "compiled").read_text().startswith(f"#!{copy}/bin/python\n")
 
 
 def test_what_somebody_put_over_a_package_is_in_the_copy(original: tuple[Path, Path], channel: Path, tmp_path: Path) -> None:

@@ -214,7 +214,7 @@ def test_a_folder_of_ones_own_is_used_as_it_is(tmp_path: Path, monkeypatch: pyte
     assert shared_archives_folder() is None
 
 
-def test_a_lock_that_is_removed_while_somebody_waits(tmp_path: Path) -> None:
+def test_only_a_lock_that_nobody_holds_is_removed(tmp_path: Path) -> None:
     path = tmp_path / "lock"
     first = locks.acquire(path)
     assert first is not None
