@@ -33,7 +33,7 @@ def test_a_conda_environment_through_its_locks(conda_env: Path, both: Sources, t
         found = read.for_platform(before.platform)
         assert found is not None
         assert found.digest == before.digest
-        prefix = tmp_path / form
+        prefix = tmp_path / f"of-{form}"
         rebuild(found, prefix)
         after = capture(prefix, both)
         assert after.digest == before.digest
