@@ -45,7 +45,7 @@ COMMANDS: dict[str, Lazy] = {
     "hotfix": Lazy(f"{_COMMANDS}.hotfix", "Correct the records of conda packages without new files.", _CHANNELS),
     "publisher": Lazy(f"{_COMMANDS}.publisher", "Let build services upload without a kept token.", _CHANNELS),
     "configure": Lazy(f"{_COMMANDS}.configure", "Set up conda, pip, uv, pixi and R for a namespace.", _HERE),
-    "env": Lazy(f"{_COMMANDS}.env", "Look into environments, change, capture and rebuild them.", _HERE),
+    "env": Lazy(f"{_COMMANDS}.env", "Look into environments, create, change, lock and reproduce them.", _HERE),
     "hub": Lazy(f"{_COMMANDS}.hub", "Run a hub and look after it.", _HERE),
     "demo": Lazy(f"{_COMMANDS}.demo", "Start a hub and JupyterLab with sample content.", _HERE),
 }

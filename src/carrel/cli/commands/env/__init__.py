@@ -16,9 +16,9 @@ COMMANDS: dict[str, Lazy] = {
     "remove": Lazy(f"{_HERE}.remove", "Remove packages."),
     "update": Lazy(f"{_HERE}.update", "Update packages."),
     "history": Lazy(f"{_HERE}.history", "List the changes of an environment."),
-    "undo": Lazy(f"{_HERE}.undo", "Go back to an earlier state."),
+    "undo": Lazy(f"{_HERE}.undo", "Go back to an earlier state of an environment."),
     "export": Lazy(f"{_HERE}.export", "Write an environment as a file for other tools."),
-    "diff": Lazy(f"{_HERE}.diff", "Compare environments, revisions and locks."),
+    "diff": Lazy(f"{_HERE}.diff", "Compare the packages of two environments, revisions or locks."),
     "lock": Lazy(f"{_HERE}.lock", "Write exact locks, for other platforms too."),
     "create": Lazy(f"{_HERE}.create", "Create an environment."),
     "reproduce": Lazy(f"{_HERE}.reproduce", "Build the environment of a lock, exactly."),
@@ -29,7 +29,7 @@ COMMANDS: dict[str, Lazy] = {
 
 @click.group("env", cls=LazyGroup, lazy=COMMANDS)
 def command() -> None:
-    """Look into environments, change, capture and rebuild them.
+    """Look into environments, create, change, lock and reproduce them.
 
     Changes are shown before they are made, made whole or not at all, and can be undone. Commands without a folder mean the
     active environment.
