@@ -19,7 +19,7 @@ COMMANDS: dict[str, Lazy] = {
     "undo": Lazy(f"{_HERE}.undo", "Go back to an earlier state of an environment."),
     "export": Lazy(f"{_HERE}.export", "Write an environment as a file for other tools."),
     "diff": Lazy(f"{_HERE}.diff", "Compare the packages of two environments, revisions or locks."),
-    "lock": Lazy(f"{_HERE}.lock", "Write exact locks, for other platforms too."),
+    "lock": Lazy(f"{_HERE}.lock", "Write exact locks of an environment, or of what a file asks for."),
     "create": Lazy(f"{_HERE}.create", "Create an environment."),
     "reproduce": Lazy(f"{_HERE}.reproduce", "Build the environment of a lock, exactly."),
     "doctor": Lazy(f"{_HERE}.doctor", "Find out what is wrong with an environment, and repair it."),
