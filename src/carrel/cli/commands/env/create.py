@@ -94,7 +94,8 @@ def command(
     made, built, warnings = making.build(invocation, locked, place, channels=channels, indexes=indexes)
     if variables:
         warnings += _set_variables(made, dict(variables))
-    warnings += [problem.message for problem in locked.problems]
+    # that other machines cannot get something does not matter here
+    warnings += [problem.message for problem in locked.problems if problem.code != "local_channel"]
     making.answer(
         invocation,
         made,
