@@ -79,6 +79,16 @@ def test_updating_what_is_in_the_way(venv: Path, lab: Lab) -> None:
     assert check(venv, error, sources)[0] == "take solo in another version than 9"
 
 
+def test_updating_what_conda_has_for_what_pip_wants(conda_env: Path, sources: Sources, pypi: Sources) -> None:
+    both = Sources(sources.channels, pypi.indexes)
+    change(conda_env, both, Spec("beta", "1.0"))
+    error = failing(conda_env, Change(add=(Spec("alpha", "2.0", "pypi"),)), both)
+    assert "conda installed beta 1.0, which pip must not replace" in error.detail
+    assert "update beta with it: alpha 2.0, beta 2.0" in [
+        text.replace("beta 2.0, alpha 2.0", "alpha 2.0, beta 2.0") for text in check(conda_env, error, both)
+    ]
+
+
 def test_a_pin_is_named(lab: Lab) -> None:
     error = failing(lab.prefix, Change(add=(Spec("alpha", "2.0"),)), lab.sources, Policy(pins={"beta": "<2"}))
     assert "the pin beta <2 does not allow it" in error.detail

@@ -101,6 +101,7 @@ class _Task:
         conda = CondaHalf()
         if wishes.needs_conda:
             conda = plan_conda(environment, wishes, self.sources, self.policy, self.on_event, self.cancel)
+            protecting.check_interpreter(wishes, conda)
         pypi = plan_pypi(
             environment,
             add=wishes.pypi_add,

@@ -43,6 +43,21 @@ def check(environment: Environment, wishes: Wishes, conda: CondaHalf, pypi: Pypi
         raise Conflict(f"{name} cannot be removed: {why}.", code="protected_package", name=name)
 
 
+def check_interpreter(wishes: Wishes, conda: CondaHalf) -> None:
+    """Check that Python packages are not asked for together with another Python, which nothing can resolve them for yet.
+
+    Raises
+    ------
+    carrel.core.errors.Conflict
+        Code ``python_changes``.
+    """
+    changes = [line for line in conda.changed if line.name == "python" and minor(line.from_version) != minor(line.to_version)]
+    if changes and (wishes.pypi_add or wishes.pypi_update):
+        names = ", ".join([*(spec.name for spec in wishes.pypi_add), *wishes.pypi_update])
+        message = f"Python becomes {changes[0].to_version} by this. Change it first, then {names} in a change of its own."
+        raise Conflict(message, code="python_changes")
+
+
 def _check_python(conda: CondaHalf) -> None:
     for line in conda.changed:
         if line.name == "python" and minor(line.from_version) != minor(line.to_version):

@@ -171,8 +171,12 @@ class _Search:
         asked = {normalize(spec.name) for spec in self.change.add} | {
             normalize(name) for name in (*self.change.remove, *self.change.update)
         }
-        installed = self.wishes.records if self.wishes.needs_conda else self.wishes.distributions
-        blocking = [name for name in installed if normalize(name) in mentioned - asked and name not in PROTECTED]
+        if self.wishes.needs_conda:
+            blocking = [name for name in self.wishes.records if normalize(name) in mentioned]
+        else:
+            blocking = [name for name in self.wishes.distributions if name in mentioned]
+            blocking += [owner for name in sorted(mentioned) if (owner := self.wishes.owner_of(name)) is not None]
+        blocking = [name for name in dict.fromkeys(blocking) if normalize(name) not in asked and name not in PROTECTED]
         if blocking:
             update = replace(self.change, update=(*self.change.update, *blocking[:5]))
             yield Way(f"update {', '.join(blocking[:5])} with it", update)

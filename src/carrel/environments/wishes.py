@@ -54,7 +54,7 @@ class Wishes:
                     f"{environment.name} is not a conda environment: {spec.name} can only come from a Python package index here.",
                     code="not_a_conda_environment",
                 )
-            if spec.source == "pypi" and environment.python_executable is None and not _brings_python(change):
+            if spec.source == "pypi" and environment.python_executable is None:
                 raise BadRequest(f"{environment.name} has no Python, so Python packages cannot be installed in it.", code="no_python")
             (self.conda_add if spec.source == "conda" else self.pypi_add).append(spec)
         for name in change.remove:
@@ -84,7 +84,3 @@ class Wishes:
     def needs_conda(self) -> bool:
         """Whether conda has anything to do."""
         return bool(self.conda_add or self.conda_remove or self.conda_update)
-
-
-def _brings_python(change: Change) -> bool:
-    return any(spec.source == "conda" and spec.name == "python" for spec in change.add)
