@@ -302,3 +302,11 @@ def test_a_capture_says_what_the_machine_has(conda_env: Path, sources: Sources) 
     made = capture(conda_env, sources)
     assert made.virtual_packages == virtual.detect()
     assert all(item.size and item.sha256 for item in made.conda)
+
+
+def test_an_index_with_other_versions_hides_nothing(venv: Path, pypi: Sources) -> None:
+    change(venv, pypi, Spec("beta", "1.0", source="pypi"))
+    with package_index([build_wheel("beta", "9.0")]) as first:
+        made = capture(venv, Sources(indexes=(first.url, *pypi.indexes)))
+    assert [(item.version, item.index) for item in made.pypi] == [("1.0", pypi.indexes[0])]
+    assert made.problems == ()

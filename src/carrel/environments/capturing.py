@@ -182,13 +182,20 @@ def _look_up_each(
     packages: dict[str, dict[str, Any]] = {}
     failures: dict[str, CarrelError] = {}
 
+    # uv takes a package from the first index that knows its name: another may have the version that is installed
+    places = [sources, *(replace(sources, indexes=(index,)) for index in sources.indexes[1:])]
+
     def ask(name: str) -> None:
-        try:
-            packages[name] = uv.lock_pins(python, {name: pins[name]}, sources=sources, cancel=cancel)[0]
-        except CarrelError as error:
-            if error.status == 499:
-                raise
-            failures[name] = error
+        for place in places:
+            try:
+                packages[name] = uv.lock_pins(python, {name: pins[name]}, sources=place, cancel=cancel)[0]
+            except CarrelError as error:
+                if error.status == 499:
+                    raise
+                failures.setdefault(name, error)
+            else:
+                failures.pop(name, None)
+                return
 
     with ThreadPoolExecutor(4) as pool:
         for result in [pool.submit(ask, name) for name in pins]:
