@@ -323,3 +323,16 @@ def test_platforms_that_no_wheel_is_for() -> None:
     newest_first = [str(tag) for tag in Target("linux-64", "3.12").tags()]
     assert newest_first.index("py3-none-any") < newest_first.index("cp312-cp312-manylinux_2_29_x86_64")
     assert newest_first.index("cp312-cp312-manylinux_2_28_x86_64") < newest_first.index("cp312-abi3-manylinux_2_28_x86_64")
+
+
+def test_forks_tell_versions_apart_where_a_dependency_names_none() -> None:
+    text = 'version = 1\nrequires-python = ">=3.10"\n' + package(
+        "app", "0", 'dependencies = [{ name = "forked" }]\n', wheels="", source='virtual = "."'
+    )
+    for version, marker in [("1.0", "sys_platform == 'win32'"), ("2.0", "sys_platform != 'win32'")]:
+        text += package("forked", version, f'resolution-markers = ["{marker}"]\n')
+    assert [item.version for item in uv_lock.read(text.encode(), platform="linux-64").pypi] == ["2.0"]
+    assert [item.version for item in uv_lock.read(text.encode(), platform="win-64").pypi] == ["1.0"]
+    with pytest.raises(InvalidFile, match="several times") as caught:
+        uv_lock.read(text.replace("!= 'win32'", "== 'win32'").encode(), platform="win-64")
+    assert caught.value.fields["line"] == 8
