@@ -6,6 +6,7 @@ change like any other: fetched first, journaled, verified, and undone whole when
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -255,16 +256,33 @@ def _change(
         files.remove_tree(one.path)
     for path in work.leftovers:
         files.remove_tree(path)
-    for record in [record for record in conda_meta.read_records(prefix) if record.name in work.relink] if work.relink else []:
+    relinked = [record for record in conda_meta.read_records(prefix) if record.name in work.relink] if work.relink else []
+    damaged = {record.path for record in work.damaged}
+    whole = {record.path: record.path.read_bytes() for record in relinked if record.path not in damaged}
+    for record in relinked:
         files.remove_files([*(prefix / name for name in conda_meta.files_of(record.path)), record.path], prefix)
     if fetched:
         engine.link(prefix, fetched, requested=requested, headers={}, on_event=on_event, cancel=cancel)
+        _keep_records(whole)
     python = inspection.python_executable(prefix)
     if packages and python is not None:
         uv.install_lock(python, pylock.dump(packages), sources=sources, on_event=on_event, cancel=cancel)
         pins = {name: one.version for name, one in work.reinstall.items()}
         wanted = tuple(name for name, one in work.reinstall.items() if one.requested)
         mark_requested(prefix, PypiStep(install=pins, requested=wanted))
+
+
+def _keep_records(whole: Mapping[Path, bytes]) -> None:
+    """Put back what the records of packages said that were linked again as they were.
+
+    The archive alone does not tell all of it: the channel's corrections, its run exports, when it listed the package.
+    """
+    for path, data in whole.items():
+        if not path.exists():
+            continue
+        before, after = json.loads(data), json.loads(path.read_bytes())
+        if before.get("sha256") == after.get("sha256") and set(before.get("files") or ()) == set(after.get("files") or ()):
+            files.write_atomically(path, data)
 
 
 def _lock(prefix: Path, work: _Work, sources: Sources, cancel: CancelSignal) -> list[dict[str, Any]]:
