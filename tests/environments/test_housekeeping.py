@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -156,7 +157,9 @@ def test_a_removed_environment_is_gone_with_its_kernels(jupyter: Path) -> None:
     install_kernelspec(prefix, "old", "Old", user_data_folder=jupyter)
     install_kernelspec(other, "kept", "Kept", user_data_folder=jupyter)
     (jupyter / "kernels" / "foreign").mkdir()
-    (jupyter / "kernels" / "foreign" / "kernel.json").write_text(json.dumps({"argv": [str(prefix / "bin" / "python"), "-m", "x"]}))
+    (jupyter / "kernels" / "foreign" / "kernel.json").write_text(
+        json.dumps({"argv": [str(prefix / "bin" / "python"), "-m", "x"], "metadata": {"conda_env_path": str(prefix)}})
+    )
     (prefix / "sealed").mkdir()
     (prefix / "sealed" / "file").touch()
     (prefix / "sealed").chmod(0o500)
@@ -164,6 +167,12 @@ def test_a_removed_environment_is_gone_with_its_kernels(jupyter: Path) -> None:
     assert sorted(path.name for path in (jupyter / "kernels").iterdir()) == ["foreign", "kept"]
     assert sorted(path.name for path in environments_folder().iterdir()) == [".trash", "other"]
     assert list((environments_folder() / ".trash").iterdir()) == []
+    # the foreign kernel is not ours to remove; one of ours that leads nowhere is
+    assert by_name()["old"].state == "missing"
+    assert housekeeping.unused(_MONTH) == []
+    shutil.rmtree(other)
+    assert [one.name for one in housekeeping.unused(_MONTH)] == ["other"]
+    assert housekeeping.remove(other) == ["kept"]
 
 
 def test_what_may_not_be_removed(jupyter: Path, tmp_path: Path, sleeper: list[subprocess.Popen[bytes]]) -> None:

@@ -90,6 +90,7 @@ def unused(older_than: timedelta, *, root: Path | None = None, kernel_folders: S
         for one in known(root=root, kernel_folders=kernel_folders)
         if one.managed
         and not one.is_running
+        and (one.state != "missing" or any(referrer.own for referrer in one.referrers))  # then only kernelspecs are left to remove
         and (one.state in ("ruin", "missing") or one.last_used is None or now - one.last_used >= older_than)
     ]
 
