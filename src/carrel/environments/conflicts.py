@@ -45,7 +45,7 @@ def conda_sentence(tree: str, asked: Asked | None = None) -> str:
 
 def _conda_parts(tree: str, asked: Asked) -> Iterable[str]:
     above: list[tuple[int, str]] = []
-    wanted = {_name(text): text for text in asked.add}
+    wanted = {_name(text): text for text in asked.add} or {_name(text): text for text in _roots(tree)}
     for line in tree.splitlines():
         text = line.lstrip(_BRANCHES)
         depth = len(line) - len(text)
@@ -65,6 +65,13 @@ def _conda_parts(tree: str, asked: Asked) -> Iterable[str]:
                 continue
             else:
                 yield f"{need[1]}, which {need[2]}"
+
+
+def _roots(tree: str) -> Iterable[str]:
+    """Return the specifications that the solver was given, as far as the tree begins with them."""
+    for line in tree.splitlines():
+        if found := re.match(r"(?:[├└]─ )?(\S+ \S.*?) (?:can|cannot) be installed", line):
+            yield found[1].removesuffix(" *")
 
 
 def _needed(needed: str, why: str, wanted: Mapping[str, str], asked: Asked) -> str:

@@ -68,8 +68,5 @@ def test_the_solvers_tree_becomes_a_sentence() -> None:
         "      └─ alpha <2, which conflicts with any installable versions previously reported\n"
     )
     error = _unsolvable(tree)
-    assert error.detail == (
-        "No set of packages satisfies this: gamma 1.0 would require alpha <2, "
-        "which conflicts with any installable versions previously reported."
-    )
+    assert error.detail == "No set of packages satisfies this: gamma 1.0 needs alpha <2, and you ask for alpha >=2."
     assert error.fields["explanation"].startswith("The following packages")
