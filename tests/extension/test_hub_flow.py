@@ -169,7 +169,12 @@ async def test_plan_apply_and_undo(signed_in, environment, venv, run_job, fetch_
     assert (code, answer["code"]) == (404, "plan_not_found")
     _, revisions = await fetch_json("GET", "environments", environment, "revisions")
     newest, found = revisions["items"]
-    assert (newest["number"], newest["kind"], newest["program"], found["kind"]) == (done["result"]["revision"], "change", "jupyter", "found")
+    assert (newest["number"], newest["kind"], newest["program"], found["kind"]) == (
+        done["result"]["revision"],
+        "change",
+        "jupyter",
+        "found",
+    )
     assert newest["request"] == ["install tiny-stats 1.0 (PyPI)"]
     _, changed = await fetch_json("GET", "environments", environment, "revisions", str(found["number"]), "diff")
     assert [line["name"] for line in changed["added"]] == ["tiny-stats"]

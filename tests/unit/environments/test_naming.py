@@ -4,8 +4,7 @@ import pytest
 
 from carrel.environments.models import Spec
 from carrel.environments.naming import normalize, top_level_modules
-from carrel.environments.specs import conda_text
-from carrel.environments.specs import requirement
+from carrel.environments.specs import conda_text, requirement
 
 
 def test_modules_are_found_among_files() -> None:
