@@ -14,7 +14,7 @@ from typing import Any
 
 from carrel.core.errors import Unprocessable
 from carrel.environments.credentials import strip_url
-from carrel.environments.naming import top_level_modules
+from carrel.environments.naming import leads_inside, top_level_modules
 
 _DIST_INFO = re.compile(r"(?:^|/)(?:site|dist)-packages/([^/]+\.(?:dist|egg)-info)(?:/|$)")
 
@@ -120,8 +120,8 @@ def read_record(path: Path) -> CondaRecord:
 
 
 def files_of(record_path: Path) -> tuple[str, ...]:
-    """Return the files that a record owns, relative to the prefix."""
-    return tuple(json.loads(record_path.read_bytes()).get("files") or ())
+    """Return the files that a record owns, relative to the prefix; what would lie elsewhere is nobody's."""
+    return tuple(file for file in json.loads(record_path.read_bytes()).get("files") or () if leads_inside(file))
 
 
 @lru_cache(maxsize=4096)

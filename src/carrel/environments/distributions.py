@@ -17,7 +17,7 @@ from urllib.request import url2pathname
 
 from carrel.environments import editables
 from carrel.environments.credentials import strip_url
-from carrel.environments.naming import normalize, top_level_modules
+from carrel.environments.naming import modules_in_text, normalize, top_level_modules
 
 _FOLDER = re.compile(r"(.+?)-([^-]+)\.(?:dist-info|egg-info)\Z")
 
@@ -172,7 +172,7 @@ def _read(path: Path, _mtime_ns: int, _inode: int, requested: bool) -> Distribut
     record = _text(path / "RECORD")
     paths = _PATH.findall(record)
     direct_url = _direct_url(path / "direct_url.json")
-    import_names = top_level_modules(paths) or tuple(sorted(set(_text(path / "top_level.txt").split())))
+    import_names = top_level_modules(paths) or modules_in_text(_text(path / "top_level.txt"))
     if not direct_url or not import_names:
         # an editable installation brings pointers to modules, and older ones do not say so in direct_url.json
         location, found = editables.read(path.parent, paths)
@@ -218,7 +218,7 @@ def _legacy(path: Path, sources: str) -> Distribution | None:
     name, version = _first(headers, "name"), _first(headers, "version")
     if not name or not version:
         return None
-    modules = set(_text(path / "top_level.txt").split()) or set(editables.modules_in(Path(sources)) if sources else ())
+    modules = set(modules_in_text(_text(path / "top_level.txt"))) or set(editables.modules_in(Path(sources)) if sources else ())
     return Distribution(
         path=path,
         name=name,

@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import secrets
 import shutil
+import stat
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -14,9 +16,10 @@ from typing import Any
 def write_atomically(path: Path, data: bytes) -> None:
     """Write *path* so that it holds either what it held or *data*, also after a power failure."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    # a name that nobody can guess: in a folder of several users, a link could wait at any other
+    temporary = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
     try:
-        with temporary.open("wb") as handle:
+        with temporary.open("xb") as handle:
             handle.write(data)
             handle.flush()
             os.fsync(handle.fileno())
@@ -55,6 +58,8 @@ def link_or_copy(source: Path, target: Path) -> None:
         except FileNotFoundError:
             target.parent.mkdir(parents=True, exist_ok=True)
         except FileExistsError:
+            if os.path.samestat(source.lstat(), target.lstat()):
+                return
             target.unlink()
         except (OSError, NotImplementedError):
             break
@@ -64,10 +69,13 @@ def link_or_copy(source: Path, target: Path) -> None:
 
 
 def remove_files(files: Iterable[Path], root: Path) -> None:
-    """Remove *files*, their compiled forms, and folders below *root* that become empty."""
+    """Remove *files*, their compiled forms, and folders below *root* that become empty; what does not lie below *root* stays."""
     folders: set[Path] = set()
     sources: list[Path] = []
+    inside = f"{os.path.normpath(root)}{os.sep}"
     for file in files:
+        if not os.path.normpath(file).startswith(inside):
+            continue
         with contextlib.suppress(FileNotFoundError, NotADirectoryError, IsADirectoryError, PermissionError):
             file.unlink()
         folders.add(file.parent)
@@ -105,15 +113,33 @@ def remove_compiled(sources: Iterable[Path]) -> set[Path]:
 
 
 def remove_tree(path: Path) -> None:
-    """Remove *path* and everything below, even read-only folders of our own."""
+    """Remove *path* and everything below, even read-only folders of our own; of links only themselves, and nothing else is changed."""
 
     def unlock(function: Any, name: str, _error: Any) -> None:
+        stuck = Path(name)
         with contextlib.suppress(OSError):
-            Path(name).parent.chmod(0o755)
-            Path(name).chmod(0o755)
-            function(name)
+            opened = [_open_folder(folder) for folder in (stuck.parent, stuck)]
+            if not any(opened):
+                return
+            if not stat.S_ISDIR(stuck.lstat().st_mode):
+                stuck.unlink()
+            elif function is os.rmdir:
+                stuck.rmdir()
+            else:
+                shutil.rmtree(stuck, onerror=unlock)
 
     if path.is_symlink() or path.is_file():
         path.unlink()
     elif path.exists():
         shutil.rmtree(path, onerror=unlock)
+
+
+def _open_folder(path: Path) -> bool:
+    """Let its owner change the folder *path* (on Windows: or remove a file); return whether that was needed. Links are not followed."""
+    mode = path.lstat().st_mode
+    closed = stat.S_ISDIR(mode) and mode & 0o700 != 0o700
+    if os.name == "nt" and not stat.S_ISLNK(mode):
+        closed = not mode & stat.S_IWRITE
+    if closed:
+        path.chmod(0o755)
+    return closed

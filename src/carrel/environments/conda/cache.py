@@ -33,10 +33,15 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from carrel.core.errors import InvalidFile
+from carrel.environments.naming import leads_inside
+
 _STALE_SECONDS = 24 * 3600
 _CHUNK = 1 << 20
 _TEMPORARY = re.compile(r"\.carrel-(\d+)@([^-]*)-")
 _HOST = re.sub(r"[^A-Za-z0-9.]", "", platform.node())
+_DIGEST = re.compile(r"[0-9a-f]{64}\Z")
+_ENTRY = re.compile(r"[A-Za-z0-9_][^/\\\x00-\x1f:]*\Z")
 
 
 def temporary(folder: Path, name: str) -> Path:
@@ -111,6 +116,8 @@ class SharedArchives:
         sweep(self.folder)
 
     def _path(self, sha256: str, filename: str) -> Path:
+        if not _DIGEST.match(sha256):
+            raise InvalidFile(f"{sha256[:80]!r} is no SHA-256 digest.")
         suffix = ".tar.bz2" if filename.endswith(".tar.bz2") else ".conda"
         return self.folder / f"{sha256}{suffix}"
 
@@ -123,8 +130,17 @@ class PackageStore:
         self.folder.mkdir(parents=True, exist_ok=True)
 
     def entry(self, described: Mapping[str, Any]) -> Path:
-        """Return the folder of a package, present or not."""
-        return self.folder / f"{described['name']}-{described['version']}-{described['build']}"
+        """Return the folder of a package, present or not.
+
+        Raises
+        ------
+        carrel.core.errors.InvalidFile
+            Name, version and build lead elsewhere: they come from locks of strangers, and what is in the way here is removed.
+        """
+        name = f"{described['name']}-{described['version']}-{described['build']}"
+        if not _ENTRY.match(name):
+            raise InvalidFile(f"{name[:120]!r} is not the name, version and build of a package.", code="invalid_package")
+        return self.folder / name
 
     def holds(self, described: Mapping[str, Any]) -> bool:
         """Whether exactly these bytes were extracted here."""
@@ -191,7 +207,13 @@ def remove(path: Path) -> None:
 
 
 def contents(entry: Path) -> dict[str, Any]:
-    """Return what a package brings: its paths, its entry points, its size when linked."""
+    """Return what a package brings: its paths, its entry points, its size when linked.
+
+    Raises
+    ------
+    carrel.core.errors.InvalidFile
+        It would write outside of the environment.
+    """
     try:
         paths = json.loads((entry / "info" / "paths.json").read_bytes())["paths"]
     except FileNotFoundError:  # packages from before paths.json
@@ -200,6 +222,9 @@ def contents(entry: Path) -> dict[str, Any]:
     with contextlib.suppress(OSError, ValueError):
         link = json.loads((entry / "info" / "link.json").read_bytes())
         scripts = [point.partition("=")[0].strip() for point in link.get("noarch", {}).get("entry_points") or []]
+    for name in (*(path["_path"] for path in paths), *scripts):
+        if not leads_inside(name):
+            raise InvalidFile(f"{entry.name} would write outside of the environment, to {name[:200]!r}.", code="invalid_package")
     return {
         "paths": [path["_path"] for path in paths],
         "scripts": scripts,
@@ -214,5 +239,7 @@ def complete(locked: Mapping[str, Any], entry: Path) -> dict[str, Any]:
     because a channel may correct dependencies after the package was built.
     """
     described: dict[str, Any] = json.loads((entry / "info" / "index.json").read_bytes())
+    for key in ("fn", "mirrors"):  # of where it is, a package does not tell
+        described.pop(key, None)
     described.update({key: value for key, value in locked.items() if value is not None})
     return described

@@ -23,9 +23,9 @@ from urllib.parse import unquote, urlsplit
 from rattler.networking import Client
 from rattler.package_streaming import download_to_writer, extract
 
-from carrel.core.errors import Forbidden
+from carrel.core.errors import Forbidden, InvalidFile
 from carrel.environments import locks
-from carrel.environments.conda.cache import PackageStore, SharedArchives, remove, temporary
+from carrel.environments.conda.cache import PackageStore, SharedArchives, contents, remove, temporary
 from carrel.environments.conda.failure import Failure
 from carrel.environments.conda.network import make_client
 from carrel.environments.locations import shared_archives_folder
@@ -36,6 +36,7 @@ _PARALLEL = 8
 _ATTEMPTS = 3
 _WAIT_SECONDS = 0.1
 _STATUS = re.compile(r"\((\d{3})\b")
+_DIGEST = re.compile(r"[0-9a-f]{32,64}\Z")
 
 
 class _Meter:
@@ -125,7 +126,9 @@ async def _fetch_once(
     pool: ThreadPoolExecutor,
 ) -> None:
     """Fetch an archive, or wait for the process that is fetching it."""
-    key = record.get("sha256") or record.get("md5") or hashlib.sha256(str(record["url"]).encode()).hexdigest()
+    key = str(record.get("sha256") or record.get("md5") or "")
+    if not _DIGEST.match(key):  # it names a file
+        key = hashlib.sha256(str(record["url"]).encode()).hexdigest()
     lock = (shared.folder if shared else store.folder).parent / "locks" / key
     while True:
         # while another process fetches this one, the next is begun
@@ -175,6 +178,12 @@ async def _fetch_one(
             await loop.run_in_executor(pool, extract, archive, folder)
         except Exception as error:
             raise Failure("archive", f"{filename} cannot be extracted: {error}", filename=filename) from error
+        try:
+            contents(folder)
+        except InvalidFile as error:
+            raise Failure("archive", error.detail.replace(folder.name, filename), filename=filename) from error
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise Failure("archive", f"{filename} does not say which files it has: {error!r}", filename=filename) from error
         await loop.run_in_executor(pool, store.place, folder, {**record, "sha256": sha256})
     finally:
         archive.unlink(missing_ok=True)

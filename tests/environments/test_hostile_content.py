@@ -1,0 +1,141 @@
+"""Locks, packages and folders of people who mean harm: nothing outside of what is ours is read over, written or removed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from carrel.core.errors import InvalidFile
+from carrel.core.progress import NeverCancelled, ignore_progress
+from carrel.environments import conda_meta, distributions, files, transactions
+from carrel.environments.conda import engine
+from carrel.environments.conda.cache import PackageStore, contents
+from carrel.environments.locations import current_platform
+from carrel.environments.rebuilding import rebuild
+from carrel.formats.environment.lock import Lock, LockedConda
+from carrel.testing.artifacts import build_conda
+
+
+def test_a_lock_cannot_name_a_folder_outside_of_the_package_cache(tmp_path: Path) -> None:
+    """The build of a package is any text in some formats: what lies where it leads would be taken for an old entry and removed."""
+    package = build_conda("mine", "1.0", files={"share/mine.txt": "mine"})
+    archive = tmp_path / package.filename
+    archive.write_bytes(package.data)
+    store = PackageStore(tmp_path / "cache")
+    precious = tmp_path / "precious" / "thesis.txt"
+    precious.parent.mkdir()
+    precious.write_text("years of work")
+    (store.folder / "mine-1.0-0").mkdir()
+    described = {"name": "mine", "version": "1.0", "build": "0/../../../precious", "sha256": hashlib.sha256(package.data).hexdigest()}
+    extracted = tmp_path / "extracted"
+    extracted.mkdir()
+    with pytest.raises(InvalidFile, match="not the name"):
+        store.place(extracted, described)
+    locked = LockedConda("mine", "1.0", "0/../../../precious", archive.as_uri(), sha256=described["sha256"])
+    with pytest.raises(InvalidFile, match="not the name"):
+        rebuild(Lock(current_platform(), conda=(locked,)), tmp_path / "environment")
+    assert precious.read_text() == "years of work"
+    assert not (tmp_path / "environment").exists()
+
+
+@pytest.mark.parametrize("path", ["../../outside.txt", "/{outside}", "share/../../outside.txt"])
+def test_a_package_that_would_write_outside_of_the_environment_never_comes_into_the_cache(tmp_path: Path, path: str) -> None:
+    """Its list of files is believed when files are kept, replaced and removed."""
+    listed = path.replace("{outside}", str(tmp_path / "outside.txt").lstrip("/"))
+    paths = {"paths": [{"_path": listed, "path_type": "hardlink", "size_in_bytes": 1}], "paths_version": 1}
+    package = build_conda("harmful", "1.0", build=f"h{len(path)}", files={"share/x": "x"}, info={"paths.json": json.dumps(paths)})
+    archive = tmp_path / package.filename
+    archive.write_bytes(package.data)
+    record = {
+        "name": "harmful",
+        "version": "1.0",
+        "build": f"h{len(path)}",
+        "url": archive.as_uri(),
+        "sha256": hashlib.sha256(package.data).hexdigest(),
+        "subdir": "linux-64",
+    }
+    with pytest.raises(InvalidFile, match="would write outside"):
+        engine.fetch([record], headers={}, on_event=ignore_progress, cancel=NeverCancelled(), locked=True)
+
+
+def test_entry_points_cannot_lead_out_of_the_environment(tmp_path: Path) -> None:
+    """They become files in its folder of programs."""
+    (tmp_path / "info").mkdir()
+    (tmp_path / "info" / "paths.json").write_text(json.dumps({"paths": []}))
+    (tmp_path / "info" / "link.json").write_text(json.dumps({"noarch": {"type": "python", "entry_points": ["../../x = a:b"]}}))
+    with pytest.raises(InvalidFile, match="would write outside"):
+        contents(tmp_path)
+
+
+def test_a_record_owns_nothing_outside_of_its_environment(tmp_path: Path) -> None:
+    """Whatever it lists: removing the package would remove it."""
+    record = tmp_path / "env" / "conda-meta" / "a-1-0.json"
+    record.parent.mkdir(parents=True)
+    outside = tmp_path / "outside.txt"
+    outside.write_text("mine")
+    listed = ["share/a", "../outside.txt", str(outside), "share/../../outside.txt"]
+    record.write_text(json.dumps({"name": "a", "version": "1", "build": "0", "files": listed}))
+    assert conda_meta.files_of(record) == ("share/a",)
+    files.remove_files([tmp_path / "env" / name for name in listed], tmp_path / "env")
+    assert outside.read_text() == "mine"
+
+
+def test_a_file_is_never_replaced_by_itself(tmp_path: Path) -> None:
+    """Keeping it under its own name would remove it first."""
+    (tmp_path / "real").mkdir()
+    (tmp_path / "real" / "a").write_text("mine")
+    (tmp_path / "link").symlink_to("real")
+    files.link_or_copy(tmp_path / "real" / "a", tmp_path / "link" / "a")
+    assert (tmp_path / "real" / "a").read_text() == "mine"
+
+
+def test_modules_that_a_distribution_names_are_modules(tmp_path: Path) -> None:
+    """What came into their folders is swept away when a change fails."""
+    site = tmp_path / "env" / "lib" / "python3.11" / "site-packages"
+    info = site / "bad-1.0.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: bad\nVersion: 1.0\n\n")
+    (info / "RECORD").write_text("bad-1.0.dist-info/METADATA,,\n")
+    (info / "top_level.txt").write_text(f"../../../..\n{tmp_path}\nbad\n")
+    (tmp_path / "env" / ".carrel").mkdir()
+    transactions.begin(tmp_path / "env", (), {"bad"}, ())
+    (tmp_path / "written-meanwhile.txt").write_text("mine")
+    transactions.roll_back(tmp_path / "env")
+    assert (tmp_path / "written-meanwhile.txt").exists()
+    assert [one.import_names for one in distributions.read_distributions(tmp_path / "env")] == [("bad",)]
+
+
+def test_removing_a_folder_changes_nothing_that_its_links_lead_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A read-only folder is opened for it; the key that a link in there leads to stays as private as it was."""
+    secret = tmp_path / "id_ed25519"
+    secret.write_text("secret")
+    secret.chmod(0o600)
+    doomed = tmp_path / "doomed" / "closed"
+    doomed.mkdir(parents=True)
+    (doomed / "key").symlink_to(secret)
+    doomed.chmod(0o555)
+    real = os.unlink
+
+    def unlink(path: str, *, dir_fd: int | None = None) -> None:
+        if dir_fd is not None and not os.fstat(dir_fd).st_mode & 0o200:  # what root is spared
+            raise PermissionError(13, "Permission denied")
+        real(path, dir_fd=dir_fd)
+
+    monkeypatch.setattr(os, "unlink", unlink)
+    files.remove_tree(tmp_path / "doomed")
+    assert not (tmp_path / "doomed").exists()
+    assert secret.stat().st_mode & 0o777 == 0o600
+
+
+def test_no_link_waits_where_a_file_is_written(tmp_path: Path) -> None:
+    """In a folder that others may write to, they would choose what is overwritten."""
+    victim = tmp_path / "victim"
+    victim.write_text("mine")
+    (tmp_path / f".mark.{os.getpid()}.tmp").symlink_to(victim)
+    files.write_json(tmp_path / "mark", {"a": 1})
+    assert victim.read_text() == "mine"
+    assert json.loads((tmp_path / "mark").read_bytes()) == {"a": 1}
