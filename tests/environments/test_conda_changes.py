@@ -11,7 +11,7 @@ from environment_fixtures import change, contents, differences, python_says
 
 from carrel.core.errors import BadRequest, Conflict, DigestMismatch, Forbidden, NotFound, PreconditionFailed, Unavailable, Unsolvable
 from carrel.core.progress import Progress
-from carrel.environments import Change, Sources, Spec, apply, history, inspect, installed, plan, restore
+from carrel.environments import Change, Sources, Spec, apply, conda_meta, history, inspect, installed, plan, restore
 from carrel.testing.conda_channel import ChannelServer, serve
 
 
@@ -54,6 +54,7 @@ def test_nothing_else_moves(conda_env: Path, sources: Sources) -> None:
 
 def test_update_tells_what_must_change_with_it(conda_env: Path, sources: Sources) -> None:
     change(conda_env, sources, Spec("alpha", "1.0"), Spec("beta", "1.0"))
+    assert conda_meta.requested_specs(conda_env) == {"alpha": ("alpha ==1.0",), "beta": ("beta ==1.0",), "python": ("python",)}
     made = plan(conda_env, Change(update=("alpha",)), sources)
     assert [(line.name, line.from_version, line.to_version, line.reason) for line in made.changed] == [
         ("beta", "1.0", "2.0", "alpha 2.0 needs beta >=2"),
@@ -61,6 +62,7 @@ def test_update_tells_what_must_change_with_it(conda_env: Path, sources: Sources
     ]
     applied = apply(made)
     assert applied.changed_import_names == ("alpha", "beta")
+    assert conda_meta.requested_specs(conda_env) == {"alpha": ("alpha",), "beta": ("beta",), "python": ("python",)}
     assert python_says(conda_env, "import alpha; print(alpha.__version__)") == "2.0"
     assert not list((conda_env / "lib").rglob("only_in_1.py"))
 

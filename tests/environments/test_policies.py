@@ -47,6 +47,16 @@ def test_conda_packages_as_of_a_date(lab: Lab) -> None:
         plan(lab.prefix, wish, lab.sources, policy=Policy(exclude_newer=datetime(2020, 1, 1, tzinfo=UTC)), find_ways_out=False)
 
 
+def test_a_date_of_another_zone_is_the_same_moment(lab: Lab) -> None:
+    # dated 1.0 is of 10:40 UTC
+    for moment, found in [("2023-03-28T12:00:00+05:00", None), ("2023-03-28T12:00:00Z", "1.0"), ("2023-03-28T09:00:00-05:00", "1.0")]:
+        if found is None:
+            with pytest.raises(Unsolvable):
+                engine.solve(sources=lab.sources, add=["dated"], exclude_newer=moment)
+        else:
+            assert versions(engine.solve(sources=lab.sources, add=["dated"], exclude_newer=moment)) == {"dated": found}
+
+
 def test_python_packages_as_of_a_date(lab: Lab, venv: Path) -> None:
     lab.index.uploaded |= {"solo-1.0-py3-none-any.whl": "2023-05-01T00:00:00Z", "solo-2.0-py3-none-any.whl": "2025-05-01T00:00:00Z"}
     policy = Policy(exclude_newer=datetime(2024, 1, 1, tzinfo=UTC))

@@ -58,7 +58,7 @@ async def lock(request: dict[str, Any], report: Report) -> dict[str, Any]:
             locked_packages=preferred,
             virtual_packages=virtual_packages(request["virtual_packages"]),
             channel_priority=ChannelPriority.Strict,
-            exclude_newer=until.astimezone(UTC) if until else None,
+            exclude_newer=until,
             timestamp_policy="allow-missing" if request.get("undated") else "require-timestamp",
             constraints=[_parse(pin) for pin in request.get("pins") or []],
         )

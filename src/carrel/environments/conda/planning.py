@@ -138,7 +138,9 @@ def plan_conda(
     """
     answer = engine.solve(environment.prefix, sources=sources, on_event=on_event, cancel=cancel, **request(environment, wishes, policy))
     gone = {entry["record"]["name"] for entry in answer["removed"]}
-    requested = {name: found for name, found in wishes.requested.items() if name not in gone}
+    outgrown = set(answer["outgrown"])
+    # an update may lead beyond what was asked for once: what is noted down must be true of what is installed
+    requested = {name: (name,) if name in outgrown else found for name, found in wishes.requested.items() if name not in gone}
     # a channel in the wish is where it came from, which its record says; what is noted down must stay readable for conda
     requested |= {spec.name.lower(): (specs.conda_text(_to_note(spec)),) for spec in wishes.conda_add}
     half = CondaHalf(answer, requested)

@@ -46,7 +46,8 @@ async def solve(request: dict[str, Any], report: Report) -> dict[str, Any]:
     ``virtual_packages``
         ``name=version=build`` (``__osx=11.0=0``), in place of those of this machine.
 
-    The answer's ``channels`` tells under which names channels were given, by address.
+    The answer's ``channels`` tells under which names channels were given, by address; ``outgrown`` are names in ``requested``
+    (specifications by name) that come in versions which do not fulfil these any more.
     """
     report("solve", 0, 0, "", "Reading channels")
     return await _Task(request, Solver(request)).run()
@@ -125,7 +126,13 @@ class _Task:
                 raise Failure("protected", f"{name} cannot be removed: {listed(needing) or 'another package'} needs it.", name=name)
         broken = [text for text, bound in self.bounds.items() if not _holds(result, bound)]
         found = difference(self.installed, result, self.request, set(self.additions), set(self.updates))
-        return {**found, "unmet_pins": self.unmet, "broken_bounds": broken, "held": await self._held(result), "channels": self.solver.names}
+        told = {"unmet_pins": self.unmet, "broken_bounds": broken, "held": await self._held(result), "channels": self.solver.names}
+        return {**found, **told, "outgrown": self._outgrown(found["changed"], result)}
+
+    def _outgrown(self, changed: Iterable[Mapping[str, Any]], result: Mapping[str, Any]) -> list[str]:
+        before: Mapping[str, Iterable[str]] = self.request.get("requested") or {}
+        names = [line["record"]["name"] for line in changed]
+        return [name for name in names if not all(_fulfils(result[name], text) for text in before.get(name, ()))]
 
     async def _solved(self, bounds: list[MatchSpec]) -> dict[str, Any]:
         specs, preferred = self._specs(), self._preferred()
@@ -191,6 +198,13 @@ class _Task:
         return {}
 
 
+def _fulfils(record: Any, text: str) -> bool:
+    # other programs write channels in ways of their own, and where a package comes from its record says
+    with contextlib.suppress(InvalidMatchSpecError):
+        return bool(record.matches(MatchSpec(text.rpartition("::")[2], strict=False)))
+    return True
+
+
 def _holds(result: Mapping[str, Any], bound: MatchSpec) -> bool:
     present = result.get(bound.name.normalized)
     return present is not None and bool(present.matches(bound))
@@ -212,14 +226,14 @@ def virtual_packages(described: Iterable[str] | None) -> list[Any]:
 
 
 def moment(text: str | None) -> datetime | None:
-    """Return the moment that an RFC 3339 *text* names."""
+    """Return the moment that an RFC 3339 *text* names, in UTC: the library takes the hour for it, whatever the offset says."""
     if not text:
         return None
     try:
         found = datetime.fromisoformat(text)
     except ValueError as error:
         raise Failure("request", f"{text!r} is not a date.") from error
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
+    return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 class Solver:
