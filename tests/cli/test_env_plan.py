@@ -10,8 +10,10 @@ from typing import Any
 import pytest
 from cli_process import QuickCarrel
 
+from carrel.cli.commands.env.changing import _command
 from carrel.testing.artifacts import build_conda
 from carrel.testing.conda_channel import index
+from carrel.testing.hub import HubProcess
 
 
 @pytest.fixture(scope="module")
@@ -119,3 +121,49 @@ def test_a_label_of_a_namespace_comes_before_the_channels(quick: QuickCarrel, de
     assert names(quick.json("env", "plan", f"{place}/only-dev", f"{place}/six>=2", "-p", desk)["added"]) == {"only-dev": "1.0"}
     assert quick("env", "plan", f"{eve}/only-dev", "-p", desk).code != 0
     assert names(quick.json("env", "plan", "gamma", "--from", place, "-p", desk)["added"]) == {"gamma": "1.0"}
+
+
+def test_ways_out_look_in_the_same_places(quick: QuickCarrel, desk: Path, eve: str, hub: HubProcess) -> None:
+    # the hub is chosen on the command line alone
+    quick.variables.pop("CARREL_HUB_URL")
+    path = quick.home / "charts-1.0-0.conda"
+    path.write_bytes(build_conda("charts", "1.0", noarch="generic", files={"share/charts": "1"}).data)
+    quick.ok("upload", path, "--hub", hub.url)
+    failed = quick("env", "install", f"{eve}/charts>=2", "six", "-p", desk, "--hub", hub.url, "--json")
+    way = next(way for way in json.loads(failed.out)["error"]["ways_out"] if way["text"].startswith("take charts in another version"))
+    assert names(quick.json(*shlex.split(way["command"])[1:], "--yes")["added"]) == {"charts": "1.0"}
+
+
+def test_ways_out_of_a_plan_without_packages_to_install(quick: QuickCarrel, desk: Path) -> None:
+    quick.ok("env", "install", "gamma", "-p", desk, "--yes")
+    change = {"add": [], "remove": ["six"], "update": ["alpha", "gamma"]}
+    words = _command({"change": change, "new_environment": False}, desk)
+    assert names(quick.json(*words[1:])["removed"]) == {"six": None}
+
+
+def test_the_way_back_names_the_environment(quick: QuickCarrel, desk: Path) -> None:
+    told = quick.ok("env", "install", "gamma", "-p", desk, "--yes").out
+    assert f"'carrel env undo --prefix {desk}' goes back" in told
+    told = quick.ok("env", "remove", "gamma", "--yes", env={"CONDA_PREFIX": str(desk)}).out
+    assert "'carrel env undo' goes back" in told
+
+
+def test_an_environment_is_named_as_it_was_created(quick: QuickCarrel, desk: Path) -> None:
+    quick.ok("env", "create", "shelf", "alpha=1.0")
+    (quick.home / "shelf").mkdir()  # a folder that is no environment is not meant
+    made = quick.home / "data" / "envs" / "shelf"
+    assert quick.json("env", "show", "shelf")["prefix"] == str(made)
+    assert quick.json("env", "history", "-p", "shelf")["prefix"] == str(made)
+    assert quick.json("env", "lock", "shelf")["prefix"] == str(made)
+    assert quick.json("env", "diff", "shelf", desk)["before"] == str(made)
+    assert quick.json("env", "create", "second", "--clone", "shelf")["prefix"] == str(made.with_name("second"))
+    for words in (["show", "nothing"], ["show", "-p", "nothing"], ["lock", "nothing"], ["export", "nothing"], ["doctor", "nothing"]):
+        assert quick("env", *words).code == 3, words
+
+
+def test_moments_are_written_alike_everywhere(quick: QuickCarrel, desk: Path) -> None:
+    for moment in ("2026-01-31", "2026-01-31T12:00:00Z", "7 days"):
+        quick.ok("env", "plan", "--update", "six", "--exclude-newer", moment, "-p", desk)
+        quick.ok("env", "lock", desk, "--exclude-newer", moment)
+    for words in (["plan", "gamma", "-p", desk], ["lock", desk]):
+        assert "is not a date: write 2026-01-31" in quick("env", *words, "--exclude-newer", "soon").err

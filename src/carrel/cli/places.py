@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
+import shlex
 import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -15,6 +17,7 @@ from carrel.cli.invocation import Invocation, usage
 from carrel.core.errors import CarrelError, NotFound
 from carrel.environments import Installed, Sources, Spec, find_prefix
 from carrel.environments.kernelspecs import find_kernelspec
+from carrel.environments.locations import environments_folder
 
 F = TypeVar("F", bound=Callable[..., Any])
 DEFAULT_CHANNELS = ("conda-forge",)
@@ -41,6 +44,34 @@ def source_options(function: F) -> F:
     return channel(index(function))
 
 
+class EnvironmentFolder(click.Path):
+    """The folder of an environment, or the name of one that was made here; with *files*, also a file."""
+
+    def __init__(self, *, files: bool = False) -> None:
+        # whether it is an environment shows when it is looked into
+        super().__init__(file_okay=files, path_type=Path)
+
+    def convert(self, value: str | os.PathLike[str], param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the folder."""
+        return super().convert(named_folder(os.fspath(value)), param, ctx)
+
+
+def named_folder(text: str) -> Path:
+    """Return the folder that *text* is the path of; where no environment is there, that of the environment made here under this name."""
+    folder = Path(text)
+    named = environments_folder() / text
+    is_name = folder.name == text and not any((folder / mark).exists() for mark in ("conda-meta", "pyvenv.cfg"))
+    return named if is_name and named.is_dir() else folder
+
+
+def prefix_words(prefix: Path) -> str:
+    """Return what to add to a command so that it means the environment at *prefix*; empty when that is the active one."""
+    with contextlib.suppress(click.UsageError, CarrelError):
+        if active_prefix().resolve() == prefix.resolve():
+            return ""
+    return f" --prefix {shlex.quote(str(prefix))}"
+
+
 def prefix_option(function: F) -> F:
     """Add ``--prefix`` and ``--notebook``. The command's ``prefix`` is the folder that either names, None when neither does."""
 
@@ -51,8 +82,9 @@ def prefix_option(function: F) -> F:
     folder = click.option(
         "-p",
         "--prefix",
-        type=click.Path(file_okay=False, path_type=Path),
-        help="The environment's folder (default: the active environment).",
+        type=EnvironmentFolder(),
+        metavar="FOLDER",
+        help="The environment's folder, or the name that it was created with (default: the active environment).",
     )
     file = click.option(
         "--notebook",

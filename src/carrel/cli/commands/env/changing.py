@@ -14,11 +14,12 @@ from jupyter_core.paths import jupyter_data_dir
 from carrel.cli.commands.env.choosing import Choices, change_options
 from carrel.cli.invocation import Command, Invocation, is_interactive, subcommand
 from carrel.cli.output import cancellable, columns, count, progress
-from carrel.cli.places import active_prefix, prefix_option, sources_for_change
+from carrel.cli.places import active_prefix, prefix_option, prefix_words, sources_for_change
 from carrel.core.errors import Unsolvable
 from carrel.core.units import format_bytes
-from carrel.environments import Change, Environment, Installed, Plan, PlannedPackage, apply, clone, inspect, installed, plan
+from carrel.environments import Change, Environment, Installed, Plan, PlannedPackage, Sources, apply, clone, inspect, installed, plan
 from carrel.environments.cloning import give_kernel
+from carrel.environments.credentials import strip_url
 from carrel.environments.locations import environments_folder
 
 PLANNED = {
@@ -62,22 +63,31 @@ def planned(invocation: Invocation, environment: Environment, packages: Sequence
             return plan(environment.prefix, change, sources, policy=choices.policy, on_event=show, cancel=cancel)
     except Unsolvable as error:
         for way in error.fields.get("ways_out", ()):
-            way["command"] = _command(way, environment.prefix, choices)
+            way["command"] = shlex.join([*_command(way, environment.prefix), *_same_sources(invocation, change, sources), *choices.again])
         raise
 
 
-def _command(way: dict[str, Any], prefix: Path, choices: Choices) -> str:
-    """Return what to type for a way out."""
+def _same_sources(invocation: Invocation, change: Change, sources: Sources) -> list[str]:
+    """Return the words that let a command look where *change* did, beside those that chose the sources."""
+    words = ["--hub", invocation.hub_option] if invocation.hub_option else []
+    if any(spec.channel or spec.index for spec in change.add):
+        # a wish with a place brings that place along; other wishes than this one must find it too
+        words += [word for channel in sources.channels for word in ("--channel", strip_url(channel))]
+        words += [word for index in sources.indexes for word in ("--index", strip_url(index))]
+    return words
+
+
+def _command(way: dict[str, Any], prefix: Path) -> list[str]:
     change = way["change"]
     words = ["carrel", "env"]
     if way["new_environment"]:
         words += ["create", "--prefix", f"{prefix}-new", *change["add"]]
-    elif change["add"]:
-        words += ["install", "--prefix", str(prefix), *change["add"]]
+    elif change["add"] or (change["update"] and change["remove"]):
+        words += ["install" if change["add"] else "plan", "--prefix", str(prefix), *change["add"]]
         words += [word for key in ("remove", "update") for name in change[key] for word in (f"--{key}", name)]
     else:
         words += ["update" if change["update"] else "remove", "--prefix", str(prefix), *(change["update"] or change["remove"])]
-    return shlex.join([*words, *choices.again])
+    return words
 
 
 def carry_out(invocation: Invocation, environment: Environment, packages: Sequence[Installed], change: Change, choices: Choices) -> None:
@@ -102,7 +112,7 @@ def carry_out(invocation: Invocation, environment: Environment, packages: Sequen
     }
     told = plan_lines(made, done=True) if choices.yes or made.is_empty else []
     if not made.is_empty:
-        told.append(f"{made.prefix} was changed. 'carrel env undo' goes back.")
+        told.append(f"{made.prefix} was changed. 'carrel env undo{prefix_words(made.prefix)}' goes back.")
         if done.changed_import_names:
             told.append(f"Restart kernels that have loaded {', '.join(done.changed_import_names[:6])}.")
     invocation.answer(document, told)

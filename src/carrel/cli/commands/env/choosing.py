@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, time
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -13,9 +14,10 @@ import click
 
 from carrel.cli.invocation import Invocation, usage
 from carrel.cli.places import configured, hub_channel, hub_index, source_options
-from carrel.core.errors import BadRequest, InvalidName
+from carrel.core.errors import BadRequest, InvalidFile, InvalidName
 from carrel.core.names import validate_label, validate_namespace
 from carrel.environments import Policy, specs
+from carrel.formats.environment import uv_options
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -51,6 +53,15 @@ def change_options(function: F) -> F:
     return planning_options(yes(dry_run(copy(function))))
 
 
+def date_option(function: F) -> F:
+    """Add ``--exclude-newer``; :func:`moment` reads it."""
+    return click.option(
+        "--exclude-newer",
+        metavar="DATE",
+        help="Take only what was published until then: a day (its end, UTC), a moment as in RFC 3339, or a time ago such as '7 days'.",
+    )(function)
+
+
 def planning_options(function: F) -> F:
     """Add the options for sources and rules (``--channel`` to ``--only-from``); the command gets them as ``choices``."""
 
@@ -69,7 +80,7 @@ def planning_options(function: F) -> F:
         copy: Path | None = None,
         **options: Any,
     ) -> Any:
-        policy = Policy(only_from or None, _moment(exclude_newer), dict(map(_pin, pins)))
+        policy = Policy(only_from or None, moment(exclude_newer), dict(map(_pin, pins)))
         named = {"--from": namespaces, "--channel": channels, "--index": indexes, "--pin": pins, "--only-from": only_from}
         again = [word for option, values in named.items() for value in values for word in (option, value)]
         again += ["--exclude-newer", exclude_newer] if exclude_newer else []
@@ -78,11 +89,6 @@ def planning_options(function: F) -> F:
         choices = Choices(channels, indexes, policy, yes, dry_run, copy, namespaces, tuple(specs.strip_secrets(word) for word in again))
         return function(invocation, *arguments, choices=choices, **options)
 
-    date = click.option(
-        "--exclude-newer",
-        metavar="DATE",
-        help="Take only what was published until then: a day (its end, UTC) or a moment as in RFC 3339.",
-    )
     pin = click.option(
         "--pin", "pins", multiple=True, metavar="SPEC", help="Keep a package within these versions ('numpy<2'); may be repeated."
     )
@@ -99,7 +105,7 @@ def planning_options(function: F) -> F:
         metavar="NAMESPACE",
         help="Look in this namespace of the hub first, or in one of its labels (acme/label/dev); may be repeated.",
     )
-    return namespace(source_options(date(pin(only(cast(F, run))))))
+    return namespace(source_options(date_option(pin(only(cast(F, run))))))
 
 
 def _with_namespaces(
@@ -119,16 +125,14 @@ def _with_namespaces(
     return (*(hub_channel(url, name) for name in own), *channels), (*(hub_index(url, name) for name in own), *indexes)
 
 
-def _moment(text: str | None) -> datetime | None:
-    if text is None:
-        return None
+def moment(text: str | None) -> datetime | None:
+    """Return the moment that ``--exclude-newer`` names."""
     try:
-        found = datetime.fromisoformat(text)
-    except ValueError:
-        usage(f"{text!r} is not a date: write 2026-01-31 or 2026-01-31T12:00:00Z.")
-    if len(text) <= len("2026-01-31"):
-        found = datetime.combine(found, time(23, 59, 59))
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
+        found = uv_options.exclude_newer(text, "--exclude-newer")
+        # sentences name the day that was meant, not the midnight after it
+        return found - timedelta(seconds=1) if found is not None and re.fullmatch(r"\d{4}-\d{2}-\d{2}", text or "") else found
+    except InvalidFile:
+        usage(f"{text!r} is not a date: write 2026-01-31, 2026-01-31T12:00:00Z or '7 days'.")
 
 
 def _pin(text: str) -> tuple[str, str]:

@@ -16,6 +16,7 @@ from carrel.cli.commands.env.choosing import Choices, planning_options
 from carrel.cli.commands.env.install import wishes
 from carrel.cli.invocation import Invocation, subcommand, usage
 from carrel.cli.output import cancellable, progress
+from carrel.cli.places import EnvironmentFolder
 from carrel.core.errors import Conflict
 from carrel.environments import Environment, installed, specs
 from carrel.environments.cloning import clone
@@ -43,7 +44,7 @@ _EXAMPLES = (
 
 @subcommand(_ANSWER, examples=_EXAMPLES)
 @click.argument("words", nargs=-1, metavar="[NAME] [PACKAGE...]")
-@click.option("-p", "--prefix", type=click.Path(file_okay=False, path_type=Path), help="Its folder, instead of a name.")
+@click.option("-p", "--prefix", type=click.Path(file_okay=False, path_type=Path), metavar="FOLDER", help="Its folder, instead of a name.")
 @click.option(
     "-f",
     "--file",
@@ -51,7 +52,7 @@ _EXAMPLES = (
     metavar="FILE",
     help="Environment file of any format: what it asks for, or exactly what it locks.",
 )
-@click.option("--clone", "source", type=click.Path(exists=True, file_okay=False, path_type=Path), help="Environment to copy.")
+@click.option("--clone", "source", type=EnvironmentFolder(), metavar="FOLDER", help="Environment to copy: its folder, or its name.")
 @click.option("--pypi", is_flag=True, help="A virtual environment with packages from the PyPI indexes.")
 @making.kernel_option
 @planning_options
@@ -82,7 +83,7 @@ def command(
         _clone(invocation, source, target, kernel, began)
         return
     content: Lock | EnvironmentSpec
-    content = _of_file(file) if file is not None else _of_words(invocation, name, wanted, target, pypi=pypi)
+    content = _of_file(file) if file is not None else _of_words(invocation, name, wanted, target, choices, pypi=pypi)
     if target is None and isinstance(content, EnvironmentSpec) and content.name:
         target = making.folder_of(content.name)
     if target is None and not (file is not None and isinstance(content, Lock)):
@@ -122,12 +123,14 @@ def _of_file(file: Path) -> Lock | EnvironmentSpec:
     return here
 
 
-def _of_words(invocation: Invocation, name: str, words: Sequence[str], target: Path | None, *, pypi: bool) -> EnvironmentSpec:
+def _of_words(
+    invocation: Invocation, name: str, words: Sequence[str], target: Path | None, choices: Choices, *, pypi: bool
+) -> EnvironmentSpec:
     """Return what the words of the command line ask for."""
     kind: Any = "venv" if pypi else "conda"
     # what is to be: of it, installing needs to know the kind and the name
     future = Environment("", target or Path(name), kind, name or "it", "", None, current_platform(), writable=True)
-    found = wishes(invocation, future, words, pypi=pypi)
+    found = wishes(invocation, future, words, pypi=pypi, namespaces=choices.namespaces)
     conda = [specs.conda_text(spec) for spec in found if spec.source == "conda"]
     if not pypi and not conda:
         conda = ["python"]

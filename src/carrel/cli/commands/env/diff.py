@@ -10,7 +10,7 @@ import click
 from carrel.cli.commands.env.history import difference_lines
 from carrel.cli.invocation import Invocation, subcommand
 from carrel.cli.output import count
-from carrel.cli.places import active_prefix, prefix_option
+from carrel.cli.places import active_prefix, named_folder, prefix_option
 from carrel.core.errors import BadRequest, NotFound
 from carrel.environments import differences, inspect
 from carrel.environments.differences import Package
@@ -62,7 +62,7 @@ def command(invocation: Invocation, a: str, b: str | None, prefix: Path | None) 
 
 def _read(text: str, prefix: Path | None) -> tuple[str, Iterable[Package]]:
     """Return what *text* names, in words, and its packages."""
-    path = Path(text)
+    path = named_folder(text)
     if text.isdecimal():
         folder = inspect(prefix or active_prefix()).prefix
         return f"revision {text} of {folder}", differences.of_revision(folder, int(text))

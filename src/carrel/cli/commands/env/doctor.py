@@ -12,7 +12,7 @@ import click
 from carrel.cli.exits import Exit
 from carrel.cli.invocation import Invocation, subcommand
 from carrel.cli.output import cancellable, count, progress
-from carrel.cli.places import active_prefix, configured, hub_headers, prefix_option, source_options, which_folder
+from carrel.cli.places import EnvironmentFolder, active_prefix, configured, hub_headers, prefix_option, source_options, which_folder
 from carrel.environments import Problem, Sources, inspect, problems, repair, repairs
 from carrel.environments.repairing import Repair
 
@@ -30,7 +30,7 @@ _EXAMPLES = (
 
 
 @subcommand(_ANSWER, examples=_EXAMPLES)
-@click.argument("folder", required=False, metavar="[PREFIX]", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.argument("folder", required=False, metavar="[PREFIX]", type=EnvironmentFolder())
 @prefix_option
 @click.option("--fix", is_flag=True, help="Repair what can be repaired for sure: packages are put back as they were installed.")
 @click.option("-y", "--yes", is_flag=True, help="Do it without asking.")

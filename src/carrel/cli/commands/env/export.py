@@ -8,7 +8,7 @@ import click
 
 from carrel.cli.invocation import Invocation, subcommand, usage
 from carrel.cli.output import cancellable, count, progress
-from carrel.cli.places import active_prefix, prefix_option, source_options, sources_for_capture, which_folder
+from carrel.cli.places import EnvironmentFolder, active_prefix, prefix_option, source_options, sources_for_capture, which_folder
 from carrel.environments import capture, inspect
 from carrel.environments.files import write_atomically
 from carrel.formats.environment import writing
@@ -36,7 +36,7 @@ _EXAMPLES = (
 
 
 @subcommand(_ANSWER, examples=_EXAMPLES)
-@click.argument("folder", required=False, metavar="[PREFIX]", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.argument("folder", required=False, metavar="[PREFIX]", type=EnvironmentFolder())
 @prefix_option
 @click.option("--format", "form", type=click.Choice(list(writing.FORMATS)), help="The format (default: what the name of the file says).")
 @click.option("-o", "--output", type=click.Path(path_type=Path), metavar="FILE", help="File or folder to write (default: standard output).")
@@ -73,7 +73,8 @@ def command(
     """Write an environment as a file for other tools.
 
     Locks (conda-lock, pixi.lock, explicit, pylock.toml, requirements.txt) name every package with its digest; environment.yml,
-    pixi.toml, scripts and notebooks are solved again by who reads them. PREFIX is a folder; by default it is the active environment.
+    pixi.toml, scripts and notebooks are solved again by who reads them. PREFIX is a folder or a name; by default it is the active
+    environment.
     """
     form = form or _format(output, into)
     known = writing.FORMATS[form]

@@ -6,14 +6,15 @@ import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 import click
 from click.core import ParameterSource
 
+from carrel.cli.commands.env.choosing import date_option, moment
 from carrel.cli.invocation import Invocation, is_interactive, subcommand, usage
 from carrel.cli.output import cancellable, count, progress
 from carrel.cli.places import (
+    EnvironmentFolder,
     active_prefix,
     configured,
     hub_channel,
@@ -23,7 +24,7 @@ from carrel.cli.places import (
     source_options,
     sources_for_capture,
 )
-from carrel.core.errors import CarrelError, InvalidFile
+from carrel.core.errors import CarrelError, NotFound
 from carrel.core.names import validate_namespace
 from carrel.core.progress import CancelSignal, OnProgress
 from carrel.environments import Policy, Sources, capture
@@ -33,7 +34,7 @@ from carrel.environments.files import write_atomically
 from carrel.environments.locations import current_platform
 from carrel.environments.locking import check_platforms, for_platforms, lock
 from carrel.environments.remedies import Remedied, can_be_carried_out, carry_out
-from carrel.formats.environment import uv_options, writing
+from carrel.formats.environment import writing
 from carrel.formats.environment.lock import Lock, LockKind, LockProblem, LockSet
 
 _FORMATS = ("conda-lock", "pixi.lock", "pylock.toml", "explicit", "requirements.txt")
@@ -76,12 +77,12 @@ class _Made:
 
 
 @subcommand(_ANSWER, examples=_EXAMPLES)
-@click.argument("what", required=False, metavar="[PREFIX|FILE]", type=click.Path(exists=True, path_type=Path))
+@click.argument("what", required=False, metavar="[PREFIX|FILE]", type=EnvironmentFolder(files=True))
 @prefix_option
 @click.option(
     "--platform", "platforms", multiple=True, metavar="NAME", help="Lock for this platform too, such as osx-arm64; may be repeated."
 )
-@click.option("--exclude-newer", metavar="DATE", help="Consider nothing that was published later, where something is solved.")
+@date_option
 @click.option("-o", "--output", type=click.Path(path_type=Path), metavar="FILE", help="File or folder to write (default: standard output).")
 @click.option(
     "--format", "form", type=click.Choice(_FORMATS), help="The format (default: what the name of the file says, else the usual one)."
@@ -116,10 +117,12 @@ def command(
     """
     if what is not None and prefix is not None:
         usage("Name the environment once.")
+    if what is not None and not what.exists():
+        raise NotFound(f"There is no file and no environment {str(what)!r}.", code="file_not_found")
     if remedy is not None:
         validate_namespace(remedy)
     platforms = check_platforms(platforms)
-    policy = Policy(exclude_newer=_moment(exclude_newer))
+    policy = Policy(exclude_newer=moment(exclude_newer))
     with cancellable() as cancel, progress(invocation) as show:
         if what is not None and what.is_file():
             if remedy:
@@ -148,13 +151,6 @@ def command(
 
 def _first(value: str, others: Sequence[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys([value, *others]))
-
-
-def _moment(text: str | None) -> Any:
-    try:
-        return uv_options.exclude_newer(text, "--exclude-newer")
-    except InvalidFile:
-        usage(f"{text!r} is not a date: write 2026-01-31, 2026-01-31T12:00:00Z or '7 days'.")
 
 
 def _of_file(

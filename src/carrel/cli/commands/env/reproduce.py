@@ -41,6 +41,7 @@ _EXAMPLES = (
     "-p",
     "--prefix",
     type=click.Path(file_okay=False, path_type=Path),
+    metavar="FOLDER",
     help="Folder of the environment (default: one of its own, shared by all who need exactly the same).",
 )
 @making.kernel_option

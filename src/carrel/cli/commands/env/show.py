@@ -9,7 +9,7 @@ import click
 
 from carrel.cli.invocation import Invocation, subcommand
 from carrel.cli.output import columns, count
-from carrel.cli.places import active_prefix, prefix_option, which_folder
+from carrel.cli.places import EnvironmentFolder, active_prefix, prefix_option, which_folder
 from carrel.environments import Installed, inspect, installed, problems
 
 _ANSWER = {
@@ -32,15 +32,15 @@ _EXAMPLES = ("carrel env show", "carrel env show --notebook analysis.ipynb --req
 
 
 @subcommand(_ANSWER, hub=False, examples=_EXAMPLES)
-@click.argument("folder", required=False, metavar="[PREFIX]", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.argument("folder", required=False, metavar="[PREFIX]", type=EnvironmentFolder())
 @prefix_option
 @click.option("--requested", is_flag=True, help="Only what somebody asked for, not what it needs.")
 @click.option("--problems", "with_problems", is_flag=True, help="Tell what is wrong as well; 'carrel env doctor' says what to do.")
 def command(invocation: Invocation, folder: Path | None, prefix: Path | None, requested: bool, with_problems: bool) -> None:
     """Show an environment and what is installed in it.
 
-    Everything is read from disk; the environment's Python is not started. PREFIX is a folder; by default it is the active
-    environment.
+    Everything is read from disk; the environment's Python is not started. PREFIX is a folder or a name; by default it is the
+    active environment.
     """
     environment = inspect(which_folder(folder, prefix) or active_prefix())
     packages = [package for package in installed(environment.prefix) if package.requested or not requested]
