@@ -59,6 +59,8 @@ def opener_beside(path: Path) -> Callable[[str], bytes]:
         wanted = (folder / name).resolve()
         if not wanted.is_relative_to(folder):
             raise BadRequest(f"{name[:120]!r} is outside of the folder of {path.name}. Copy it there.", code="outside_of_folder")
+        if wanted.exists() and not wanted.is_file():  # a pipe would let this wait for ever
+            raise BadRequest(f"{name[:120]!r} is not a file.", code="not_a_file")
         return _content(wanted)
 
     return open_beside

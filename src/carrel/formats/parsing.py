@@ -17,6 +17,7 @@ from carrel.formats.yaml_documents import dump_yaml, load_yaml
 
 __all__ = [
     "as_utf8",
+    "check_values",
     "decode_text",
     "dump_yaml",
     "expect_mapping",
@@ -40,6 +41,7 @@ __all__ = [
 _JSON_CONTAINERS = 600_000
 _JSON_SCALARS = 4_000_000
 _DEPTH = 100
+_LONGEST_NUMBER = 64  # bits, which is what TOML asks for
 _ESCAPED_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 _ESCAPED_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 # Strings and comments of TOML, and what is left of a key with dots when its quoted parts are gone.
@@ -48,7 +50,9 @@ _TOML_KEY = re.compile(r'[A-Za-z0-9_."\t -]+')
 _TOML_PLACE = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)\Z")
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 _URL_TOKEN = re.compile(r"/t/(?!<TOKEN>|\$)[^/]+/")
-_SECRET_QUERY = re.compile(r"&[\w.-]*(?:token|secret|passw(?:or)?d|signature|credential|api[_-]?key)=(?!\$)[^&]", re.IGNORECASE)
+_SECRET_QUERY = re.compile(
+    r"&(?:[\w.-]*(?:token|secret|passw(?:or)?d|signature|credential|api[_-]?key)|sig|pwd|auth)=(?!\$)[^&]", re.IGNORECASE
+)
 _PLACEHOLDERS = re.compile(r"(?:\$\w+|\$\{\w+\})(?::(?:\$\w+|\$\{\w+\}))?\Z")  # $USER:${PASSWORD}, filled in by whoever reads the file
 
 
@@ -150,7 +154,11 @@ def load_toml(data: bytes, what: str) -> dict[str, Any]:
     if any(run[0].count(".") > _DEPTH for run in _TOML_KEY.finditer(_TOML_TEXT.sub('""', text))):
         raise InvalidFile(f"{what} is nested too deeply.")
     try:
-        return tomllib.loads(text)
+        document = tomllib.loads(text)
+        check_values(document, what)
+        return document
+    except InvalidFile:
+        raise
     except RecursionError as error:
         raise InvalidFile(f"{what} is nested too deeply.") from error
     except ValueError as error:
@@ -160,6 +168,21 @@ def load_toml(data: bytes, what: str) -> dict[str, Any]:
             raise InvalidFile(f"{sentence}.") from error
         line = int(place[1]) if place[1] else text.count("\n") + 1
         raise invalid_line(line, f"{sentence} ({f'column {place[2]}' if place[2] else 'the end'}).") from error
+
+
+def check_values(document: Any, what: str) -> None:
+    """Refuse what TOML has and nothing behind it takes: numbers of any length, and NUL."""
+    open_ = [document]
+    while open_:
+        value = open_.pop()
+        if isinstance(value, dict):
+            open_ += [*value, *value.values()]
+        elif isinstance(value, list):
+            open_ += value
+        elif isinstance(value, int) and value.bit_length() > _LONGEST_NUMBER:
+            raise InvalidFile(f"{what} holds a number of more than {_LONGEST_NUMBER} bits.")
+        elif isinstance(value, str) and "\0" in value:
+            raise InvalidFile(f"{what} holds a NUL character.")
 
 
 def expect_mapping(value: Any, what: str) -> Mapping[str, Any]:

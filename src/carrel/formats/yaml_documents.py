@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Hashable
 from typing import Any
 
 import yaml
@@ -15,6 +14,7 @@ from carrel.formats.text import decode_text
 # Containers and scalars cost far more memory than the two bytes that ask for one.
 _YAML_NODES = 400_000
 _DEPTH = 100
+_PLAIN_TAGS = frozenset({"!", *(f"tag:yaml.org,2002:{name}" for name in ("str", "seq", "map"))})
 
 
 class _Loader(yaml.CSafeLoader):
@@ -23,7 +23,18 @@ class _Loader(yaml.CSafeLoader):
     ``3.10`` stays the text that was written: versions are what these documents are about.
     """
 
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+    def __init__(self, stream: str) -> None:
+        super().__init__(stream)
+        self._checked: set[yaml.MappingNode] = set()
+
+    def flatten_mapping(self, node: yaml.MappingNode) -> None:
+        # once per node: with what is merged into it, it may hold a key several times, of which the last counts
+        if node not in self._checked:
+            self._checked.add(node)
+            self._refuse_repeated(node)
+        super().flatten_mapping(node)
+
+    def _refuse_repeated(self, node: yaml.MappingNode) -> None:
         seen: set[str] = set()
         for key, _ in node.value:
             if not isinstance(key, yaml.ScalarNode):
@@ -31,7 +42,6 @@ class _Loader(yaml.CSafeLoader):
             if key.value in seen:
                 raise yaml.constructor.ConstructorError(None, None, f"the key {key.value[:80]!r} occurs twice", key.start_mark)
             seen.add(key.value)
-        return super().construct_mapping(node, deep)
 
 
 _Loader.yaml_implicit_resolvers = {}  # not the 1.1 ones, for which "on" and "1:30" are a boolean and a number
@@ -115,9 +125,13 @@ class _Size:
                 sentence = f"{self._what} uses a YAML alias (*{name[:40]}) so often that it stands for too many values. Write them out."
                 raise invalid_line(_line(event), sentence)
         elif isinstance(event, yaml.CollectionStartEvent):
+            self._refuse_tag(event)
             self._open.append((event.anchor, self._nodes, 0))
             self._nodes += 1
         elif isinstance(event, yaml.ScalarEvent):
+            self._refuse_tag(event)
+            if "\0" in event.value:
+                raise invalid_line(_line(event), f"{self._what} holds a NUL character.")
             self._nodes += 1
             if event.anchor:
                 self._named[event.anchor] = (1, 0)
@@ -134,6 +148,11 @@ class _Size:
             raise invalid_line(_line(event), f"{self._what} is nested too deeply.")
         if self._written > _YAML_NODES:
             raise TooLarge(f"{self._what} holds too many values.")
+
+    def _refuse_tag(self, event: yaml.ScalarEvent | yaml.CollectionStartEvent) -> None:
+        # the constructors of other tags fail in ways of their own
+        if event.tag is not None and event.tag not in _PLAIN_TAGS:
+            raise invalid_line(_line(event), f"{self._what} uses the YAML tag {event.tag[:80]!r}. Leave it out.")
 
 
 def _line(event: yaml.Event) -> int:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from packaging.requirements import InvalidRequirement, Requirement
+
 from carrel.core import tokens
 from carrel.core.errors import InvalidFile
 from carrel.formats.parsing import expect_text, invalid_line, refuse_credentials, tell_line
@@ -12,7 +14,9 @@ from carrel.formats.parsing import expect_text, invalid_line, refuse_credentials
 _NAME = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9._-]{0,213}[A-Za-z0-9_.-])?\Z")
 _VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.!+*-]*\Z")
 _HEX = re.compile(r"[0-9a-f]+\Z")
-_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^\s\"'<>`\\]+")
+# The length of a scheme is bounded: without, the time for a long word grows with its square.
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,31}://[^\s\"'<>`\\]+")
+_BUILD = re.compile(r"[A-Za-z0-9_.+*!-]+\Z")
 _CHANNEL_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_./-]*\Z")
 
 
@@ -30,6 +34,14 @@ def check_version(value: Any, what: str) -> str:
     if not _VERSION.match(version):
         raise InvalidFile(f"{what} has the version {version[:80]!r}, which is none.", field=f"{what}.version")
     return version
+
+
+def check_build(value: Any, what: str) -> str:
+    """Return *value* if it may be the build of a conda package."""
+    build = expect_text(value, f"{what}.build", length=64)
+    if build and not _BUILD.match(build):
+        raise InvalidFile(f"{what} has the build {build[:80]!r}, which is none.", field=f"{what}.build")
+    return build
 
 
 def check_hash(value: Any, length: int, what: str) -> str:
@@ -57,6 +69,24 @@ def check_url(url: str, what: str) -> str:
     if not _URL.fullmatch(url) and not _CHANNEL_NAME.match(url):
         raise InvalidFile(f"{what} has {url[:80]!r} where an address belongs.", field=what)
     return refuse_credentials(url, what)
+
+
+def parse_requirement(text: str) -> Requirement:
+    """Return the requirement (PEP 508) *text*.
+
+    Raises
+    ------
+    InvalidRequirement
+        Also for one that the parser of :mod:`packaging` cannot take to its end.
+    """
+    try:
+        requirement = Requirement(text)
+        str(requirement.marker)
+    except InvalidRequirement:
+        raise
+    except (RecursionError, ValueError) as error:
+        raise InvalidRequirement("it is nested too deeply or holds a number that is too long") from error
+    return requirement
 
 
 def refuse_credentials_in_text(text: str, what: str) -> None:

@@ -10,13 +10,13 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from packaging.requirements import InvalidRequirement, Requirement
+from packaging.requirements import InvalidRequirement
 from packaging.utils import canonicalize_name
 
 from carrel.core.errors import BadRequest, InvalidFile
 from carrel.core.names import is_subdir
 from carrel.formats.environment import unlockable
-from carrel.formats.environment.checks import check_hash, check_name, check_size, check_url, check_version
+from carrel.formats.environment.checks import check_build, check_hash, check_name, check_size, check_url, check_version, parse_requirement
 from carrel.formats.environment.conda_lock_writing import TIME, write, write_all
 from carrel.formats.environment.lock import (
     Lock,
@@ -53,7 +53,7 @@ def platforms(document: Any) -> list[str]:
             raise InvalidFile(f"{platform[:80]!r} in metadata.platforms is not a platform.", field="metadata.platforms")
     if not found:
         raise InvalidFile("metadata.platforms names no platform.", field="metadata.platforms")
-    return found
+    return list(dict.fromkeys(found))
 
 
 def read(data: bytes, platform: str | None = None) -> Lock:
@@ -111,7 +111,7 @@ def parse(document: Any, platform: str | None = None) -> Lock:
     told = expect_texts(extra.get("channels"), "metadata.custom_metadata.channels")
     return Lock(
         platform=platform,
-        python_version=_text(extra, "python_version") or (python.version if python else ""),
+        python_version=_python_version(extra) or (python.version if python else ""),
         requested=tuple(expect_texts(extra.get("requested"), "metadata.custom_metadata.requested")),
         channels=tuple(check_url(url, "metadata.custom_metadata.channels") for url in told) if "channels" in extra else _channels(metadata),
         conda=tuple(sorted(reader.conda.values(), key=lambda item: item.name)),
@@ -147,9 +147,9 @@ class _Packages:
         for position, entry in enumerate(packages):
             what = f"package[{position}]"
             item = expect_mapping(entry, what)
-            if item.get("platform") not in self._known:
+            if not isinstance(item.get("platform"), str) or item["platform"] not in self._known:
                 raise InvalidFile(f"{what}.platform is not among metadata.platforms.", field=f"{what}.platform")
-            if item.get("manager") not in {"conda", "pip"}:
+            if item.get("manager") not in ("conda", "pip"):
                 raise InvalidFile(f"{what}.manager must be 'conda' or 'pip'.", field=f"{what}.manager")
             if item["platform"] == self._platform and item.get("optional") is not True:
                 self._add(item, what)
@@ -220,7 +220,7 @@ def _read_conda(item: Mapping[str, Any], name: str, what: str, extra: Mapping[st
     return LockedConda(
         name=name,
         version=check_version(item.get("version"), what),
-        build=expect_text(told, f"{what}.build", length=64) if told is not None else build,
+        build=check_build(told if told is not None else build, what),
         url=url,
         sha256=sha256,
         md5=md5,
@@ -263,7 +263,7 @@ def _dependencies(item: Mapping[str, Any], what: str) -> dict[str, str]:
 def _requirement(name: str, constraint: str) -> str:
     """Return the requirement that *constraint* makes; without it where it is no specifier (Poetry's ``*`` and ``||``)."""
     try:
-        return str(Requirement(f"{name}{constraint}"))
+        return str(parse_requirement(f"{name}{constraint}"))
     except InvalidRequirement:
         return name
 
@@ -287,6 +287,11 @@ def _sub(extra: Mapping[str, Any], section: str, name: str) -> Mapping[str, Any]
 
 def _text(extra: Mapping[str, Any], key: str) -> str:
     return expect_text(extra.get(key, ""), f"{_EXTRA}.{key}")
+
+
+def _python_version(extra: Mapping[str, Any]) -> str:
+    told = _text(extra, "python_version")
+    return check_version(told, f"{_EXTRA}.python_version") if told else ""
 
 
 def _problems(extra: Mapping[str, Any]) -> tuple[LockProblem, ...]:

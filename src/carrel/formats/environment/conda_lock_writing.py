@@ -7,12 +7,12 @@ import re
 from datetime import UTC
 from typing import Any
 
-from packaging.requirements import InvalidRequirement, Requirement
+from packaging.requirements import InvalidRequirement
 from packaging.utils import canonicalize_name
 
 from carrel.core.errors import InvalidFile
 from carrel.core.names import is_subdir
-from carrel.formats.environment.checks import check_url
+from carrel.formats.environment.checks import check_url, parse_requirement
 from carrel.formats.environment.lock import Lock, LockedConda, LockedPypi, LockSet, problem_to_json
 from carrel.formats.parsing import dump_yaml
 
@@ -120,7 +120,7 @@ def _write_pypi(item: LockedPypi, platform: str) -> dict[str, Any]:
     dependencies: dict[str, str] = {}
     for text in item.requires_dist:
         try:
-            requirement = Requirement(text)
+            requirement = parse_requirement(text)
         except InvalidRequirement:
             continue
         if requirement.marker is None and requirement.url is None:

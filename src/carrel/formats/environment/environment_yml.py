@@ -6,12 +6,13 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from packaging.requirements import InvalidRequirement, Requirement
+from packaging.requirements import InvalidRequirement
 from packaging.utils import canonicalize_name
 
 from carrel.core.errors import InvalidFile
 from carrel.core.names import is_subdir
 from carrel.formats.environment import selectors
+from carrel.formats.environment.checks import parse_requirement
 from carrel.formats.environment.conda_specs import check_channel, check_spec
 from carrel.formats.environment.lock import Lock
 from carrel.formats.environment.spec import EnvironmentSpec
@@ -34,7 +35,7 @@ _KNOWN = frozenset({"name", "prefix", "channels", "dependencies", "variables", "
 _MOST = 10_000
 _COMMENTED = re.compile(r"\s#\s*\[([^\[\]]+)\]")
 _NOT_IN_NAMES = re.compile(r"[/\s:#]+")
-_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://\S+")
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,31}://\S+")
 
 
 def read(data: bytes) -> EnvironmentSpec:
@@ -163,13 +164,15 @@ class _Dependencies:
     def _pip_line(self, line: str, what: str) -> None:
         if not line:
             raise InvalidFile(f"{what} is empty.", field=what)
+        for url in _URL.findall(line):
+            refuse_credentials(url, what)
         expression = self._commented.get(what)
         if expression is None:
             self.pip.append(line)
             return
         marker = selectors.marker(expression)
         try:
-            requirement = Requirement(line)
+            requirement = parse_requirement(line)
         except InvalidRequirement:
             marker = None
         if marker is None:

@@ -8,12 +8,13 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath, PureWindowsPath
 from urllib.parse import unquote
 
-from packaging.utils import InvalidSdistFilename, InvalidWheelFilename, canonicalize_name, parse_sdist_filename, parse_wheel_filename
+from packaging.utils import canonicalize_name
 
 from carrel.core.errors import InvalidFile
 from carrel.core.names import is_subdir
 from carrel.formats.environment import unlockable
-from carrel.formats.environment.checks import check_url
+from carrel.formats.environment.archive_names import name_and_version
+from carrel.formats.environment.checks import check_build, check_name, check_url, check_version
 from carrel.formats.environment.conda_specs import check_spec
 from carrel.formats.environment.lock import (
     Lock,
@@ -166,6 +167,12 @@ def _package(line: str, number: int, folder: str | None) -> LockedConda:
     channel, subdir, filename = split_conda_url(url)
     try:
         name, version, build = split_conda_filename(unquote(filename))
+        check_name(name, "The line")
+        check_version(version, "The line")
+        check_build(build, "The line")
+    except InvalidFile as error:
+        tell_line(error, number)
+        raise
     except ValueError as error:
         raise invalid_line(number, f"{filename[:80]!r} is not a name of the form name-version-build.conda.") from error
     return LockedConda(
@@ -199,14 +206,14 @@ def _add_python(match: re.Match[str], number: int, pypi: dict[str, LockedPypi], 
     if not url.startswith(("https://", "http://")):
         problems.append(unlockable.from_repository(name) if "+" in url.partition(":")[0] else unlockable.from_file(name))
         return
-    filename = unquote(url_filename(url))
     try:
         url = check_url(url, "The line")
-        version = str(parse_wheel_filename(filename)[1] if filename.endswith(".whl") else parse_sdist_filename(filename)[1])
+        check_name(name, "The line")
     except InvalidFile as error:
         tell_line(error, number)
         raise
-    except (InvalidWheelFilename, InvalidSdistFilename):
+    told = name_and_version(unquote(url_filename(url)))
+    if told is None:
         problems.append(unlockable.from_repository(name))  # an archive whose name tells no version
         return
-    pypi.setdefault(str(canonicalize_name(name)), LockedPypi(name, version, url, match["sha256"] or match["hash"] or ""))
+    pypi.setdefault(str(canonicalize_name(name)), LockedPypi(name, told[1], url, match["sha256"] or match["hash"] or ""))

@@ -13,9 +13,9 @@ _CONDA_LOCK_NAME = re.compile(r"(?:.*[._-])?conda-lock(?:[._-].*)?\.ya?ml\Z")
 _ENVIRONMENT_NAME = re.compile(r"(?:(?:.*[._-])?environment(?:[._-].*)?|env)\.ya?ml\Z")
 _REQUIREMENTS_NAME = re.compile(r"(?:.*[._-])?requirements(?:[._-].*)?\.(?:txt|in)\Z")
 _EXPORTED = re.compile(rb"^# This file may be used to create an environment using:", re.MULTILINE)
-_EXPORTED_LINE = re.compile(rb"^[A-Za-z0-9_][A-Za-z0-9_.-]*=[^=\s]+=[^=\s]+\s*$", re.MULTILINE)
+_EXPORTED_LINE = re.compile(rb"^[A-Za-z0-9_][A-Za-z0-9_.-]*=[^=\s]+=[^=\s]+[ \t\r]*$", re.MULTILINE)
 _REQUIREMENT_LINE = re.compile(
-    rb"^\s*(?:[A-Za-z0-9][\w.-]*\s*(?:\[[\w.,\s-]*\]\s*)?(?:[=~<>!]=|[<>]|@\s)|-[ierc]\s|--[a-z-]+[ =])", re.MULTILINE
+    rb"^[ \t]*(?:[A-Za-z0-9][\w.-]*[ \t]*(?:\[[\w., \t-]*\][ \t]*)?(?:[=~<>!]=|[<>]|@\s)|-[ierc][ \t]|--[a-z-]+[ =])", re.MULTILINE
 )
 
 

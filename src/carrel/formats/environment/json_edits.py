@@ -10,6 +10,7 @@ from typing import Any
 
 _SPACE = re.compile(r"[ \t\r\n]*")
 _FIRST_KEY = re.compile(r"[ \t\r\n]*\{(?:\r?\n)([ \t]+)\"")
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _DECODER = json.JSONDecoder(strict=False)
 
 Path = Sequence[str | int]
@@ -80,9 +81,10 @@ def insert_first(text: str, path: Path, value: Any) -> str:
 
 def _write(text: str, value: Any, depth: int) -> str:
     indent, newline = _style(text)
-    if indent is None:
-        return json.dumps(value, ensure_ascii=False)
-    return json.dumps(value, ensure_ascii=False, indent=indent).replace("\n", newline + indent * depth)
+    made = json.dumps(value, ensure_ascii=False, allow_nan=False, indent=indent)
+    if _SURROGATE.search(made):  # half a character can be escaped only
+        made = json.dumps(value, allow_nan=False, indent=indent)
+    return made if indent is None else made.replace("\n", newline + indent * depth)
 
 
 def _style(text: str) -> tuple[str | None, str]:

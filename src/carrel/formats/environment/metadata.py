@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import BinaryIO
 
 from packaging.pylock import Pylock
 
-from carrel.core.errors import BadRequest
+from carrel.core.errors import BadRequest, InvalidFile
 from carrel.core.kinds import Kind
 from carrel.core.names import slugify
 from carrel.formats.base import FileMetadata, Hints, Limits
@@ -97,7 +97,21 @@ def describe(data: bytes, filename: str) -> Description:
     format_ = identify(filename, data)
     text = requirement_lines.decode(data) if format_ is FileFormat.REQUIREMENTS else decode_text(as_utf8(data), filename[:120])
     refuse_credentials_in_text(text, filename[:120])
-    return _DESCRIBERS[format_](data)
+    description = _DESCRIBERS[format_](data)
+    # once more, with what escapes (\\u0040) stand for
+    try:
+        refuse_credentials_in_text("\n".join(_told(description)), filename[:120])
+    except InvalidFile as error:  # the line is none of the file
+        raise InvalidFile(error.detail.partition(": ")[2], code=error.code) from None
+    return description
+
+
+def _told(description: Description) -> Iterator[str]:
+    """Yield the texts of *description* that may hold addresses."""
+    yield from description.channels
+    yield from description.requested
+    yield from (item.channel for item in description.packages)
+    yield from (message for _, message in description.problems)
 
 
 def _describe_conda_lock(data: bytes) -> Description:

@@ -31,14 +31,15 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from packaging.requirements import InvalidRequirement, Requirement
+from packaging.requirements import InvalidRequirement
 
 from carrel.core.errors import InvalidFile
 from carrel.formats.environment import environment_yml, json_edits, script
-from carrel.formats.environment.checks import check_url
+from carrel.formats.environment.checks import check_url, parse_requirement
 from carrel.formats.environment.pipfile import read_pipfile, read_pipfile_lock
 from carrel.formats.environment.spec import EnvironmentSpec
-from carrel.formats.parsing import decode_text, dump_yaml, expect_mapping, expect_text, expect_texts, invalid_line, load_json
+from carrel.formats.environment.uv_options import requires_python
+from carrel.formats.parsing import decode_text, dump_yaml, expect_mapping, expect_text, expect_texts, invalid_line, load_json, storable_json
 
 _WHAT = "The notebook"
 _TOLD_LINE = re.compile(r"\ALine \d+: ")
@@ -83,6 +84,7 @@ def find_all(data: bytes) -> Iterator[Found]:
     text, document = _load(data)
     for position, source in _sources(document):
         with _Located(text, ("cells", position, "source")):
+            _check_text(source)
             block = script.find(source)
             if block is not None:
                 yield Found("script", f"cells[{position}]", script.read_block(block))
@@ -93,6 +95,7 @@ def find_all(data: bytes) -> Iterator[Found]:
             value = value.get(key) if isinstance(value, dict) else None
         if value is not None and (form != "nteract" or isinstance(value, dict)):
             with _Located(text, ("metadata", *path)):
+                _check_text(value)
                 spec = read(value, metadata)
                 if spec is not None:
                     yield Found(form, ".".join(("metadata", *path)), spec)
@@ -116,6 +119,7 @@ def uv_lock_of(data: bytes) -> bytes | None:
     """Return the ``uv.lock`` that ``juv lock`` keeps in a notebook (``metadata["uv.lock"]``, a text), None without one."""
     _, document = _load(data)
     lock = document["metadata"].get("uv.lock")
+    _check_text(lock)
     return lock.encode() if isinstance(lock, str) else None
 
 
@@ -135,6 +139,12 @@ def _sources(document: Mapping[str, Any]) -> Iterator[tuple[int, str]]:
             text = "".join(part for part in source if isinstance(part, str)) if isinstance(source, list) else source
             if isinstance(text, str) and "# /// script" in text:
                 yield position, text
+
+
+def _check_text(value: Any) -> None:
+    """Refuse text that is none: the outputs of a notebook may hold it, what it needs may not."""
+    if storable_json(value) != value:
+        raise InvalidFile(f"{_WHAT} says what it needs with a NUL character or half a surrogate pair, which is no character.")
 
 
 class _Located:
@@ -163,14 +173,14 @@ def _uv(value: Mapping[str, Any], metadata: Mapping[str, Any]) -> EnvironmentSpe
     pip = [_requirement(text) for text in expect_texts(value.get("dependencies"), "dependencies")]
     return EnvironmentSpec(
         pip=(*(["--pre"] if prerelease == "allow" else []), *pip),
-        requires_python=expect_text(value.get("requires-python") or "", "requires-python"),
+        requires_python=str(requires_python(value)),
     )
 
 
 def _requirement(text: str) -> str:
     try:
-        requirement = Requirement(text)
-    except (InvalidRequirement, RecursionError) as error:
+        requirement = parse_requirement(text)
+    except InvalidRequirement as error:
         raise InvalidFile(f"{text[:120]!r} is no requirement (PEP 508).") from error
     if requirement.url:
         check_url(requirement.url, "A requirement")

@@ -44,7 +44,10 @@ def write(spec: EnvironmentSpec, data: bytes, form: str = "") -> bytes:
         raise InvalidFile(f"{_WHAT} is not of format 4: its cells or its metadata are missing.")
     text = decode_text(data, _WHAT)
     mark = data[: len(data) - len(text.encode())]
-    return mark + FORMS[form](spec, text, dict(document)).encode()
+    try:
+        return mark + FORMS[form](spec, text, dict(document)).encode()
+    except ValueError as error:
+        raise InvalidFile(f"{_WHAT} holds what cannot be written again as it is: {str(error)[:200]}.") from error
 
 
 def _script(spec: EnvironmentSpec, text: str, document: dict[str, Any]) -> str:

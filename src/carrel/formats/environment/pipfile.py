@@ -9,7 +9,7 @@ from typing import Any
 from packaging.requirements import InvalidRequirement, Requirement
 
 from carrel.core.errors import InvalidFile
-from carrel.formats.environment.checks import check_hash, check_url
+from carrel.formats.environment.checks import check_hash, check_url, parse_requirement
 from carrel.formats.environment.spec import EnvironmentSpec
 from carrel.formats.parsing import expect_mapping, expect_text, expect_texts
 
@@ -102,8 +102,8 @@ def _requirement(name: str, entry: Any, what: str) -> str:
     version = expect_text(table.get("version") or "*", f"{what}.version")
     try:
         text = f"{name}{wanted} @ {check_url(address, what)}" if address else f"{name}{wanted}{'' if version == '*' else version}"
-        requirement = Requirement(text + after)
-    except (InvalidRequirement, RecursionError) as error:
+        requirement = parse_requirement(text + after)
+    except InvalidRequirement as error:
         raise InvalidFile(f"{what} is no requirement.", field=what) from error
     digests = [_digest(text, what) for text in expect_texts(table.get("hashes"), f"{what}.hashes")]
     return "".join([str(requirement), *(f" --hash=sha256:{digest}" for digest in sorted(set(digests)))])

@@ -20,19 +20,17 @@ class Content:
 
     def add(self, kind: str, entries: list[tuple[str, str, str]]) -> None:
         """Add *entries* of one feature: name, expression, text. Later ones replace earlier ones of the same name."""
-        kept: list[tuple[str, str, str]] = []
-        for name, expression, text in entries:
+        kept: dict[str, list[tuple[int, str, str]]] = {}  # by name: place, expression, text
+        for place, (name, expression, text) in enumerate(entries):
             if not name:
                 self.needs_python = text
             elif not expression or self._platform:
                 if not expression or self.fits(expression):
-                    kept = [entry for entry in kept if entry[0] != name]
-                    kept.append((name, "", text))
+                    kept[name] = [(place, "", text)]
             else:
-                kept = [entry for entry in kept if entry[:2] != (name, expression)]
-                kept = [(other, _without(told, expression) if other == name else told, old) for other, told, old in kept]
-                kept.append((name, expression, text))
-        self._found[kind] += [(expression, text) for _, expression, text in kept]
+                others = [entry for entry in kept.get(name, []) if entry[1] != expression]
+                kept[name] = [*((at, _without(told, expression), old) for at, told, old in others), (place, expression, text)]
+        self._found[kind] += [entry[1:] for entry in sorted(entry for several in kept.values() for entry in several)]
 
     def conda(self, kind: str) -> tuple[list[str], list[tuple[str, str]]]:
         """Return what is for all platforms, and what is for some."""

@@ -11,18 +11,13 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote
 
-from packaging.utils import (
-    InvalidSdistFilename,
-    InvalidWheelFilename,
-    canonicalize_name,
-    parse_sdist_filename,
-    parse_wheel_filename,
-)
+from packaging.utils import canonicalize_name
 
 from carrel.core.errors import BadRequest, InvalidFile
 from carrel.core.names import is_subdir
 from carrel.formats.environment import unlockable
-from carrel.formats.environment.checks import check_hash, check_name, check_size, check_url, check_version
+from carrel.formats.environment.archive_names import name_and_version
+from carrel.formats.environment.checks import check_build, check_hash, check_name, check_size, check_url, check_version
 from carrel.formats.environment.description import Description, ListedPackage
 from carrel.formats.environment.lock import (
     Lock,
@@ -286,12 +281,12 @@ class _Packages:
             LockedConda(
                 name=name,
                 version=check_version(item.get("version", version), what),
-                build=expect_text(item.get("build", build), f"{what}.build", length=64),
+                build=check_build(item.get("build", build), what),
                 url=url,
                 sha256=check_hash(item.get("sha256"), 64, f"{what}.sha256"),
                 md5=check_hash(item.get("md5"), 32, f"{what}.md5"),
                 size=check_size(item.get("size"), f"{what}.size"),
-                subdir=expect_text(item.get("subdir", subdir), f"{what}.subdir", length=32),
+                subdir=_subdir(item.get("subdir", subdir), f"{what}.subdir"),
                 channel=check_url(expect_text(told, f"{what}.channel").rstrip("/"), f"{what}.channel") if told else channel,
                 depends=tuple(expect_texts(item.get("depends"), f"{what}.depends")),
             ),
@@ -301,7 +296,7 @@ class _Packages:
         direct = place.startswith("direct+")
         url = place.removeprefix("direct+")
         filename = unquote(url_filename(url))
-        told_name, told_version = _told_by(filename)
+        told_name, told_version = name_and_version(filename) or ("", None)
         name = check_name(item.get("name") or told_name or url.rstrip("/").rpartition("/")[2], what)
         archive = filename.endswith(_ARCHIVES)
         if "://" not in url or url.startswith("file:"):
@@ -331,13 +326,10 @@ class _Packages:
         )
 
 
-def _told_by(filename: str) -> tuple[str, str | None]:
-    """Return name and version that the name of a wheel or source distribution tells."""
-    try:
-        name, version = parse_wheel_filename(filename)[:2] if filename.endswith(".whl") else parse_sdist_filename(filename)
-    except (InvalidWheelFilename, InvalidSdistFilename):
-        return "", None
-    return str(name), str(version)
+def _subdir(value: Any, what: str) -> str:
+    if value and not is_subdir(expect_text(value, what)):
+        raise InvalidFile(f"{what}: {value[:80]!r} is not a platform.", field=what)
+    return value or ""
 
 
 def _list(value: Any, what: str) -> list[Any]:

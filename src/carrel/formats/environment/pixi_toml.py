@@ -8,18 +8,18 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from packaging.requirements import InvalidRequirement, Requirement
+from packaging.requirements import InvalidRequirement
 
 from carrel.core.errors import BadRequest, InvalidFile
 from carrel.core.names import is_subdir
 from carrel.formats.environment import selectors
-from carrel.formats.environment.checks import check_url
+from carrel.formats.environment.checks import check_url, parse_requirement
 from carrel.formats.environment.conda_specs import check_channel
 from carrel.formats.environment.pixi_features import Content
 from carrel.formats.environment.pixi_requirements import conda_spec, python_requirement
 from carrel.formats.environment.pixi_toml_writing import write
 from carrel.formats.environment.spec import EnvironmentSpec
-from carrel.formats.parsing import as_utf8, expect_mapping, expect_text, expect_texts, invalid_line, load_toml, with_lines
+from carrel.formats.parsing import as_utf8, check_values, expect_mapping, expect_text, expect_texts, invalid_line, load_toml, with_lines
 
 __all__ = ["FILENAME", "environments", "read", "write"]
 
@@ -28,7 +28,7 @@ FILENAME = "pixi.toml"
 _WHAT = "pixi.toml"
 _TABLES = ("build-dependencies", "host-dependencies", "dependencies")  # later ones win
 _SYSTEMS = {"libc": "glibc", "macos": "osx"}
-_LONGEST_1_1 = 256 * 1024
+_LONGEST_1_1 = 64 * 1024  # bytes; its parser takes some seconds for a megabyte
 _DURATION = re.compile(r"\s*(\d{1,9})\s*(weeks?|w|days?|d|hours?|hrs?|h|minutes?|mins?|m|seconds?|secs?|s)")
 _UNITS = {"w": "weeks", "d": "days", "h": "hours", "m": "minutes", "s": "seconds"}
 
@@ -80,17 +80,19 @@ def _load(data: bytes) -> Mapping[str, Any]:
     try:
         return load_toml(data, _WHAT)
     except InvalidFile as refused:
-        if len(data) > _LONGEST_1_1:
+        if len(data) > _LONGEST_1_1 or "line" not in refused.fields:  # too long, or no question of the grammar
             raise
         import tomlkit  # for the few that need it: a hub starts without
-        from tomlkit.exceptions import ParseError
+        from tomlkit.exceptions import ParseError, TOMLKitError
 
         try:  # pixi reads TOML 1.1: inline tables over several lines
-            return tomlkit.parse(data.decode("utf-8-sig")).unwrap()
+            document: dict[str, Any] = tomlkit.parse(data.decode("utf-8-sig")).unwrap()
+            check_values(document, _WHAT)
+            return document
         except ParseError as error:
             if error.line > refused.fields.get("line", error.line):
                 raise invalid_line(error.line, f"{_WHAT} is not TOML (column {error.col}).") from error
-        except (ValueError, RecursionError):
+        except (TOMLKitError, ValueError, RecursionError):
             pass
         raise
 
@@ -188,9 +190,10 @@ class _Manifest:
         table = value if isinstance(value, dict) else {"features": value}
         if isinstance(value, dict) and (set(value) - {"features", "solve-group", "no-default-feature"}):
             yield _Table(value, what)
-        for name in expect_texts(table.get("features"), f"{what}.features", count=1000):
+        optional = self._mapping(self._project, "optional-dependencies", "project.optional-dependencies")
+        for name in dict.fromkeys(expect_texts(table.get("features"), f"{what}.features", count=1000)):
             found = self._features.get(name)
-            if found is None and name not in self._groups and name not in self._project.get("optional-dependencies", {}):
+            if found is None and name not in self._groups and name not in optional:
                 raise InvalidFile(f"{what} names the feature {name[:80]!r}, which is not defined.", field=what)
             yield _Table(expect_mapping(found or {}, f"{self._prefix}feature.{name}"), f"{self._prefix}feature.{name}")
         if table.get("no-default-feature") is not True:
@@ -267,7 +270,10 @@ class _Manifest:
         requirements: dict[str, str] = {}
         names: dict[str, str] = {}
         what = f"{self._space}.platforms"
-        for position, entry in enumerate(self._workspace.get("platforms", [])):
+        listed = self._workspace.get("platforms", [])
+        if not isinstance(listed, list):
+            raise InvalidFile(f"{what} must be a list.", field=what)
+        for position, entry in enumerate(listed):
             inside = f"{what}[{position}]"
             table = {"platform": entry} if isinstance(entry, str) else expect_mapping(entry, inside)
             subdir = expect_text(table.get("platform") or table.get("name"), inside, length=64)
@@ -347,7 +353,7 @@ class _Manifest:
 
 def _requirement(text: str, what: str) -> str:
     try:
-        return str(Requirement(text))
+        return str(parse_requirement(text))
     except InvalidRequirement as error:
         raise InvalidFile(f"{what}: {text[:100]!r} is not a requirement (PEP 508).", field=what) from error
 

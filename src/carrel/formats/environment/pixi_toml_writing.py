@@ -11,7 +11,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 
 from carrel.core.errors import InvalidFile
 from carrel.formats.environment import selectors
-from carrel.formats.environment.checks import check_url
+from carrel.formats.environment.checks import check_url, parse_requirement
 from carrel.formats.environment.conda_specs import check_channel, check_spec
 from carrel.formats.environment.spec import EnvironmentSpec
 from carrel.formats.environment.targets import Target, python_for
@@ -138,7 +138,7 @@ class _Writer:
             return self._folder(match)
         else:
             try:
-                requirement = Requirement(line)
+                requirement = parse_requirement(line)
             except InvalidRequirement:
                 return False
             self._requirement(requirement)

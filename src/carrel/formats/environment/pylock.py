@@ -9,15 +9,17 @@ import re
 from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 import tomli_w
 from packaging.pylock import Package, PackageDirectory, PackageVcs, Pylock, PylockValidationError
 from packaging.tags import Tag
-from packaging.utils import InvalidSdistFilename, InvalidWheelFilename, canonicalize_name, parse_sdist_filename, parse_wheel_filename
+from packaging.utils import InvalidWheelFilename, canonicalize_name
 
 from carrel.core.errors import InvalidFile
+from carrel.core.names import is_subdir
 from carrel.formats.environment import unlockable
+from carrel.formats.environment.archive_names import check_wheel_name, name_and_version
 from carrel.formats.environment.checks import check_hash, check_name, check_size, check_url, check_version
 from carrel.formats.environment.lock import Lock, LockedPypi, LockKind, LockProblem, problem_to_json, url_filename
 from carrel.formats.environment.pylock_choice import about, choose, select
@@ -131,7 +133,11 @@ def read(
     pylock = parse(data)
     extra = _extra(pylock.tool)
     told = _text(extra, "platform")
+    if told and not is_subdir(told):
+        raise InvalidFile(f"tool.carrel.platform is {told[:80]!r}, which is not a platform.", field="tool.carrel.platform")
     version = _text(extra, "python-version") or python_version or ""
+    if version:
+        check_version(version, "tool.carrel.python-version")
     if told:
         chosen = [(package, choose(pylock, package, None if tags is None else list(tags), hashes)) for package in pylock.packages]
     else:
@@ -165,7 +171,7 @@ def _unlockable(package: Package, file: Any) -> LockProblem | None:
         return unlockable.from_repository(package.name)
     if isinstance(file, PackageDirectory):
         return unlockable.from_folder(package.name, editable=bool(file.editable))
-    if not file.url or urlsplit(file.url).scheme not in ("http", "https"):
+    if not file.url or not file.url.lower().startswith(("http://", "https://")):
         return unlockable.from_file(package.name)
     return None
 
@@ -177,16 +183,32 @@ def parse(data: bytes) -> Pylock:
     ------
     InvalidFile
     """
+    document = load_toml(data, _WHAT)
+    _check_wheels(document)
     try:
-        pylock = Pylock.from_dict(load_toml(data, _WHAT))
+        pylock = Pylock.from_dict(document)
     except PylockValidationError as error:
         with with_lines(data, "toml"):
             raise InvalidFile(f"{_WHAT} breaks PEP 751: {str(error)[:300]}.", field=error.context) from error
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, RecursionError) as error:
         raise InvalidFile(f"{_WHAT} breaks PEP 751: {str(error)[:300]}.") from error
     if len(pylock.packages) > _MOST_PACKAGES:
         raise InvalidFile(f"{_WHAT} has more than {_MOST_PACKAGES} packages.")
     return pylock
+
+
+def _check_wheels(document: Mapping[str, Any]) -> None:
+    """Refuse names of wheels that :mod:`packaging` would take too long for."""
+    packages = document.get("packages")
+    for package in packages if isinstance(packages, list) else ():
+        wheels = package.get("wheels") if isinstance(package, dict) else None
+        for wheel in wheels if isinstance(wheels, list) else ():
+            for told in (wheel.get(key) for key in ("name", "url", "path") if isinstance(wheel, dict)):
+                try:
+                    if isinstance(told, str):
+                        check_wheel_name(re.split(r"[/\\]", unquote(url_filename(told) or told))[-1])
+                except InvalidWheelFilename as error:
+                    raise InvalidFile(f"{_WHAT} breaks PEP 751: {str(error)[:300]}.") from error
 
 
 def _read_package(package: Package, file: Any) -> LockedPypi:
@@ -208,11 +230,8 @@ def _read_package(package: Package, file: Any) -> LockedPypi:
 
 def _version_in(url: str) -> str | None:
     """Return the version that the name of the file at *url* tells, if it does."""
-    filename = unquote(url_filename(url))
-    try:
-        return str(parse_wheel_filename(filename)[1] if filename.endswith(".whl") else parse_sdist_filename(filename)[1])
-    except (InvalidWheelFilename, InvalidSdistFilename):
-        return None
+    told = name_and_version(unquote(url_filename(url)))
+    return told[1] if told else None
 
 
 def _extra(tool: Mapping[str, Any] | None) -> Mapping[str, Any]:

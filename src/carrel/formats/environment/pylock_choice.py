@@ -10,9 +10,10 @@ from typing import Any
 
 from packaging.pylock import Package, Pylock, PylockSelectError
 from packaging.tags import Tag
-from packaging.utils import InvalidWheelFilename, parse_wheel_filename
+from packaging.utils import InvalidWheelFilename
 
 from carrel.core.errors import BadRequest, InvalidFile
+from carrel.formats.environment.archive_names import wheel_tags
 from carrel.formats.environment.targets import Target, python_for
 
 _PLATFORM_MARKER = re.compile(r"sys_platform|platform_|os_name")
@@ -120,6 +121,6 @@ def _place(pylock: Pylock, package: Package) -> str:
 
 def _wheel_tags(wheel: Any) -> frozenset[Tag]:
     try:
-        return parse_wheel_filename(wheel.filename)[3]
+        return wheel_tags(wheel.filename)
     except InvalidWheelFilename as error:
         raise InvalidFile(f"{wheel.filename[:200]!r} in the lock file is not the name of a wheel.") from error

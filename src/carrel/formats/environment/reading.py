@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
-from packaging.requirements import InvalidRequirement, Requirement
+from packaging.requirements import InvalidRequirement
 from packaging.utils import canonicalize_name
 
 from carrel.core.errors import BadRequest
@@ -21,6 +21,7 @@ from carrel.formats.environment import (
     script,
     uv_lock,
 )
+from carrel.formats.environment.checks import parse_requirement
 from carrel.formats.environment.identifying import FileFormat, identify
 from carrel.formats.environment.lock import LockSet
 from carrel.formats.environment.spec import EnvironmentSpec
@@ -108,7 +109,7 @@ def _names(spec: EnvironmentSpec) -> set[str]:
     names = set()
     for line in spec.pip:
         try:
-            names.add(str(canonicalize_name(Requirement(line).name)))
+            names.add(str(canonicalize_name(parse_requirement(line).name)))
         except InvalidRequirement:
             names.add(line)
     return names

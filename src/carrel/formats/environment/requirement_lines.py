@@ -11,6 +11,7 @@ from enum import Enum
 from packaging.requirements import InvalidRequirement, Requirement
 
 from carrel.core.errors import InvalidFile
+from carrel.formats.environment.checks import parse_requirement
 from carrel.formats.parsing import invalid_line, refuse_credentials
 
 _WHAT = "The requirements file"
@@ -22,7 +23,9 @@ _BOMS = (
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
 _CODING = re.compile(rb"coding[:=]\s*([-\w.]+)")
-_COMMENT = re.compile(r"(?:^|\s+)#.*\Z")
+# Codecs of Python that are no way to write files; some take quadratic time, others make half characters.
+_NO_CHARSETS = frozenset({"idna", "punycode", "raw-unicode-escape", "undefined", "unicode-escape", "unicode_escape", "utf-7"})
+_COMMENT = re.compile(r"(?:^|(?<!\s)\s+)#.*\Z")  # a run of spaces is looked at from its begin alone
 _BREAKS = re.compile(r"\r\n|[\n\r]")
 _MOST_LINES = 100_000
 _LONGEST = 200_000
@@ -59,7 +62,7 @@ _SHORT = re.compile(r"-[a-zA-Z](?!\Z)")
 _DIGEST = re.compile(r"(?:sha256:[0-9a-fA-F]{64}|sha384:[0-9a-fA-F]{96}|sha512:[0-9a-fA-F]{128}|(?:sha1|sha224|md5):[0-9a-fA-F]+)\Z")
 _BEFORE_OPTIONS = re.compile(r"(?<=\s)--?[A-Za-z]")
 _PATH = re.compile(
-    r"(?:\.{0,2}[/\\]|~|[A-Za-z]:[/\\]|\.\.?\Z|\.\.?\[|file:)|.*(?:\.whl|\.tar\.gz|\.zip|\.tar\.bz2|\.tgz)(?:\[[^\]]*\])?\s*(?:;|\Z)",
+    r"(?:\.{0,2}[/\\]|~|[A-Za-z]:[/\\]|\.\.?\Z|\.\.?\[|file:)|.*(?:\.whl|\.tar\.gz|\.zip|\.tar\.bz2|\.tgz)(?:\[[^\[\]]*\])?\s*(?:;|\Z)",
     re.DOTALL,
 )
 _VARIABLE = re.compile(r"\$\{[A-Z0-9_]+\}")
@@ -119,12 +122,14 @@ def decode(data: bytes) -> str:
             if line[:1] == b"#" and (match := _CODING.search(line)):
                 encoding = match[1].decode("ascii")
     try:
+        if codecs.lookup(encoding).name in _NO_CHARSETS:
+            raise LookupError(encoding)
         text = data.decode(encoding)
-    except LookupError as error:
-        raise InvalidFile(f"{_WHAT} names the encoding {encoding[:40]!r}, which is not known.", line=1) from error
     except UnicodeError as error:
         place = getattr(error, "start", 0)
         raise invalid_line(data.count(b"\n", 0, place) + 1, f"{_WHAT} is not {encoding} text.") from error
+    except LookupError as error:
+        raise InvalidFile(f"{_WHAT} names the encoding {encoding[:40]!r}, which is not known.", line=1) from error
     if "\0" in text:
         raise invalid_line(text.count("\n", 0, text.index("\0")) + 1, f"{_WHAT} holds a NUL character.")
     return text
@@ -225,8 +230,8 @@ def _requirement(number: int, content: str) -> Line:
     text, rest = (content[: match.start()].strip(), content[match.start() :]) if match else (content, "")
     options = "".join(f" {name}={_quoted(value)}" for name, value in _requirement_options(_words(rest)))
     try:
-        requirement = Requirement(text)
-    except (InvalidRequirement, RecursionError) as error:
+        requirement = parse_requirement(text)
+    except InvalidRequirement as error:
         if _PATH.match(text) or "://" in text.partition(";")[0].partition(" @ ")[0]:
             return Line(number, Kind.PATH, _checked(text) + options, text)
         if _VARIABLE.search(text):

@@ -20,7 +20,7 @@ from packaging.utils import canonicalize_name
 
 from carrel.core.errors import BadRequest, InvalidFile
 from carrel.core.names import is_subdir
-from carrel.formats.environment.checks import check_url
+from carrel.formats.environment.checks import check_url, parse_requirement
 from carrel.formats.environment.description import Description, ListedPackage
 from carrel.formats.environment.lock import Lock
 from carrel.formats.environment.requirement_lines import Kind, Line, parse
@@ -34,6 +34,7 @@ _PLATFORM = re.compile(r"#\s*platform:\s*(\S+)\s*\Z")
 _HASH = re.compile(r"\s--hash[= ](\w+):([0-9A-Fa-f]+)")
 _OPTIONS = re.compile(r"\s--?[A-Za-z].*\Z", re.DOTALL)
 _DEEPEST = 20
+_MOST_FILES = 200
 
 
 def read(data: bytes, *, open_beside: Callable[[str], bytes] | None = None) -> EnvironmentSpec:
@@ -57,7 +58,18 @@ def read(data: bytes, *, open_beside: Callable[[str], bytes] | None = None) -> E
     InvalidFile
         With the number of the line under ``line``.
     """
-    return _spec(data, open_beside, (), _DEEPEST)
+    if open_beside is None:
+        return _spec(data, None, (), _DEEPEST)
+    opened = 0
+
+    def counted(name: str) -> bytes:
+        nonlocal opened
+        opened += 1
+        if opened > _MOST_FILES:  # files that name one another several times each
+            raise BadRequest(f"More than {_MOST_FILES} files are named.", code="too_many_files")
+        return open_beside(name)
+
+    return _spec(data, counted, (), _DEEPEST)
 
 
 def _spec(data: bytes, open_beside: Callable[[str], bytes] | None, above: tuple[str, ...], depth: int) -> EnvironmentSpec:
@@ -146,7 +158,7 @@ def hashes(lines: Iterable[str]) -> Mapping[str, frozenset[str]]:
     for line in lines:
         if digests := frozenset(digest.lower() for algorithm, digest in _HASH.findall(line) if algorithm == "sha256"):
             try:
-                name = str(canonicalize_name(Requirement(_OPTIONS.sub("", line)).name))
+                name = str(canonicalize_name(parse_requirement(_OPTIONS.sub("", line)).name))
             except InvalidRequirement:
                 continue
             found[name] = found.get(name, frozenset()) | digests
@@ -174,7 +186,8 @@ def describe(data: bytes) -> Description:
     lines, _ = parse(data)
     named = any(line.kind is Kind.INDEX for line in lines)
     spec = read(data)
-    return describe_requirements(spec if named else replace(spec, indexes=spec.indexes[:-1]), "requirements")
+    taken_for_granted = not named and "--no-index" not in spec.pip
+    return describe_requirements(replace(spec, indexes=spec.indexes[:-1]) if taken_for_granted else spec, "requirements")
 
 
 def describe_requirements(spec: EnvironmentSpec, format_: str) -> Description:
@@ -183,8 +196,8 @@ def describe_requirements(spec: EnvironmentSpec, format_: str) -> Description:
     packages: dict[str, ListedPackage] = {}
     for line in asked:
         try:
-            package = _listed(Requirement(_OPTIONS.sub("", line)))
-        except (InvalidRequirement, RecursionError):
+            package = _listed(parse_requirement(_OPTIONS.sub("", line)))
+        except InvalidRequirement:
             continue  # a folder or an address: only its content tells what package it is
         packages.setdefault(package.name, package)
     return Description(

@@ -11,15 +11,14 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from packaging.requirements import InvalidRequirement, Requirement
-from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
 from carrel.core.errors import BadRequest, InvalidFile
-from carrel.formats.environment.checks import check_url
+from carrel.formats.environment.checks import check_url, parse_requirement
 from carrel.formats.environment.description import Description
 from carrel.formats.environment.requirements import describe_requirements, without_hashes
 from carrel.formats.environment.spec import EnvironmentSpec
-from carrel.formats.environment.uv_options import exclude_newer, index_urls, requirement_from
-from carrel.formats.parsing import decode_text, expect_mapping, expect_text, expect_texts, invalid_line, load_toml, with_lines
+from carrel.formats.environment.uv_options import exclude_newer, index_urls, requirement_from, requires_python
+from carrel.formats.parsing import decode_text, expect_mapping, expect_texts, invalid_line, load_toml, with_lines
 
 if TYPE_CHECKING:
     from tomlkit import TOMLDocument
@@ -138,7 +137,7 @@ def read_block(block: Block) -> EnvironmentSpec:
         constraints = expect_texts(options.get("constraint-dependencies"), "tool.uv.constraint-dependencies")
         return EnvironmentSpec(
             pip=tuple(dict.fromkeys(pip)),
-            requires_python=_specifiers(document),
+            requires_python=str(requires_python(document)),
             indexes=index_urls(options, "tool.uv"),
             exclude_newer=exclude_newer(options.get("exclude-newer"), "tool.uv.exclude-newer"),
             pip_constraints=tuple(
@@ -150,20 +149,12 @@ def read_block(block: Block) -> EnvironmentSpec:
 
 def _requirement(text: str, what: str) -> Requirement:
     try:
-        requirement = Requirement(text)
-    except (InvalidRequirement, RecursionError) as error:
+        requirement = parse_requirement(text)
+    except InvalidRequirement as error:
         raise InvalidFile(f"{text[:120]!r} is no requirement (PEP 508).", field=what) from error
     if requirement.url:
         check_url(requirement.url, what)
     return requirement
-
-
-def _specifiers(document: Mapping[str, Any]) -> str:
-    text = expect_text(document.get("requires-python", ""), "requires-python")
-    try:
-        return str(SpecifierSet(text))
-    except InvalidSpecifier as error:
-        raise InvalidFile(f"requires-python is {text[:80]!r}, which is no version specifier.", field="requires-python") from error
 
 
 def write(spec: EnvironmentSpec, data: bytes = b"") -> bytes:
@@ -295,8 +286,8 @@ def _plain(spec: EnvironmentSpec) -> list[str]:
     for line in spec.pip:
         text = without_hashes(line)
         try:
-            found.append(str(Requirement(text)))
-        except (InvalidRequirement, RecursionError) as error:
+            found.append(str(parse_requirement(text)))
+        except InvalidRequirement as error:
             message = f"The block of a script holds requirements only, not {line[:120]!r}. Use requirements.txt."
             raise BadRequest(message, code="not_a_requirement") from error
     return found

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from packaging.markers import InvalidMarker, Marker, UndefinedEnvironmentName
+from packaging.markers import Marker, UndefinedEnvironmentName
 from packaging.utils import canonicalize_name
 
 from carrel.core.errors import InvalidFile
@@ -34,7 +34,7 @@ def holds(marker: Any, target: Target, extras: Collection[str], what: str) -> bo
         parsed = Marker(expect_text(marker, what, length=20_000))
         environment = {name: str(value) for name, value in target.environment().items()}
         return any(parsed.evaluate({**environment, "extra": extra}) for extra in (extras or ("",)))
-    except (InvalidMarker, UndefinedEnvironmentName, RecursionError) as error:
+    except (ValueError, UndefinedEnvironmentName, RecursionError) as error:  # ValueError: also a number that is too long
         raise InvalidFile(f"{what} is no environment marker.", field=what) from error
 
 
@@ -100,10 +100,12 @@ class Graph:
                 todo += self._dependencies_of(position, extra)
         projects = {position for position in roots if any(key in source_of(self.packages[position], "source") for key in PROJECTS)}
         self.wanted = {position for position, _ in self._seen} - projects
-        names = [self.names[position] for position in sorted(self.wanted)]
-        if len(set(names)) < len(names):
-            name = next(name for name in names if names.count(name) > 1)
-            raise InvalidFile(f"uv.lock wants several versions of {name} on one platform.", field=f"package[{names.index(name)}]")
+        seen: set[str] = set()
+        for position in sorted(self.wanted):
+            name = self.names[position]
+            if name in seen:
+                raise InvalidFile(f"uv.lock wants several versions of {name} on one platform.", field=f"package[{position}]")
+            seen.add(name)
 
     def _dependencies_of(self, position: int, extra: str) -> list[tuple[int, str]]:
         package, what = self.packages[position], f"package[{position}]"

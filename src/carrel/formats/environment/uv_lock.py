@@ -8,20 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
-from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.specifiers import SpecifierSet
 from packaging.tags import Tag
-from packaging.utils import InvalidWheelFilename, parse_wheel_filename
+from packaging.utils import InvalidWheelFilename
 
 from carrel.core.errors import InvalidFile
 from carrel.formats.environment import unlockable
+from carrel.formats.environment.archive_names import wheel_tags
 from carrel.formats.environment.checks import check_hash, check_name, check_size, check_url, check_version
 from carrel.formats.environment.description import Description, ListedPackage
 from carrel.formats.environment.lock import Lock, LockedPypi, LockKind, LockProblem, url_filename
 from carrel.formats.environment.targets import Target, python_for
 from carrel.formats.environment.uv_graph import PROJECTS, Graph, entries, holds, source_of
-from carrel.formats.environment.uv_options import exclude_newer
+from carrel.formats.environment.uv_options import exclude_newer, requires_python
 from carrel.formats.parsing import expect_mapping, expect_text, expect_texts, load_toml, with_lines
 
 FILENAME = "uv.lock"
@@ -69,9 +70,9 @@ def read(
     """
     document = _load(data)
     with with_lines(data, "toml"):
-        requires_python = _specifiers(document)
-        target = Target(platform, python_version or python_for(requires_python))
-        _check_target(document, target, requires_python)
+        allowed = requires_python(document)
+        target = Target(platform, python_version or python_for(allowed))
+        _check_target(document, target, allowed)
         graph = Graph(document, target)
         graph.follow(extras, groups)
         tags = {tag: rank for rank, tag in enumerate(target.tags())}
@@ -119,7 +120,8 @@ def describe(data: bytes) -> Description:
             own, source = check_name(package.get("name"), what), source_of(package, what)
             if any(key in source for key in ("virtual", "editable")):
                 name = name or own
-                requested.update(str(item.get("name")) for item in entries(package.get("dependencies"), f"{what}.dependencies"))
+                wanted = entries(package.get("dependencies"), f"{what}.dependencies")
+                requested.update(check_name(item.get("name"), f"{what}.dependencies[{n}]") for n, item in enumerate(wanted))
                 continue
             if problem := _unlockable(own, source):
                 problems.append((problem.code, problem.message))
@@ -134,7 +136,7 @@ def describe(data: bytes) -> Description:
             name=name,
             channels=tuple(indexes),
             requested=tuple(sorted(requested)),
-            python_version=str(_specifiers(document)),
+            python_version=str(requires_python(document)),
             packages=tuple(listed.values()),
             problems=tuple(problems),
         )
@@ -152,13 +154,6 @@ def _packages(document: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     return entries(document.get("package"), "package")
 
 
-def _specifiers(document: Mapping[str, Any]) -> SpecifierSet:
-    try:
-        return SpecifierSet(expect_text(document.get("requires-python", ""), "requires-python"))
-    except InvalidSpecifier as error:
-        raise InvalidFile("requires-python is no version specifier.", field="requires-python") from error
-
-
 def _requirements_of(document: Mapping[str, Any]) -> Iterator[str]:
     """Yield the names that the lock of a script is for."""
     manifest = expect_mapping(document.get("manifest") or {}, "manifest")
@@ -166,10 +161,10 @@ def _requirements_of(document: Mapping[str, Any]) -> Iterator[str]:
         yield check_name(item.get("name"), "manifest.requirements")
 
 
-def _check_target(document: Mapping[str, Any], target: Target, requires_python: SpecifierSet) -> None:
+def _check_target(document: Mapping[str, Any], target: Target, allowed: SpecifierSet) -> None:
     where = f"Python {target.python_version} on {target.platform}"
-    if not requires_python.contains(target.environment()["python_full_version"], prereleases=True):
-        raise InvalidFile(f"{_WHAT} is for Python {requires_python}, not for {where}.", code="wrong_platform", field="requires-python")
+    if not allowed.contains(target.environment()["python_full_version"], prereleases=True):
+        raise InvalidFile(f"{_WHAT} is for Python {allowed}, not for {where}.", code="wrong_platform", field="requires-python")
     supported = expect_texts(document.get("supported-markers"), "supported-markers")
     if supported and not any(holds(text, target, (), f"supported-markers[{n}]") for n, text in enumerate(supported)):
         raise InvalidFile(f"{_WHAT} is not for {where}.", code="wrong_platform", field="supported-markers")
@@ -192,7 +187,7 @@ def _locked(package: Mapping[str, Any], name: str, what: str, tags: Mapping[Tag,
     file = min(ranked, key=lambda pair: pair[0])[1] if ranked else expect_mapping(sdist, f"{what}.sdist")
     source = source_of(package, what)
     url = file.get("url", source.get("url"))
-    if not isinstance(url, str) or urlsplit(url).scheme not in ("http", "https"):
+    if not isinstance(url, str) or not url.lower().startswith(("http://", "https://")):
         return unlockable.from_file(name)
     algorithm, _, digest = expect_text(file.get("hash", ""), f"{what}.hash").partition(":")
     index = str(source.get("registry") or "")
@@ -219,7 +214,7 @@ def _rank(wheel: Mapping[str, Any], tags: Mapping[Tag, int], what: str) -> int |
     """Return how well *wheel* fits, less is better; None when it does not."""
     name = wheel.get("filename") or wheel.get("url") or wheel.get("path")
     try:
-        found = parse_wheel_filename(unquote(url_filename(expect_text(name, what, length=4096))))[3]
+        found = wheel_tags(unquote(url_filename(expect_text(name, what, length=4096))))
     except InvalidWheelFilename as error:
         raise InvalidFile(f"{what} is not named as wheels are.", field=what) from error
     return min((tags[tag] for tag in found if tag in tags), default=None)

@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 from packaging.requirements import Requirement
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import canonicalize_name
 
 from carrel.core import clock
@@ -30,10 +31,13 @@ def exclude_newer(value: Any, what: str) -> datetime | None:
     """
     if value is None:
         return None
-    if isinstance(value, datetime):
-        return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
-    if isinstance(value, date):
-        return _end_of(value)
+    try:
+        if isinstance(value, datetime):
+            return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
+        if isinstance(value, date):
+            return _end_of(value)
+    except OverflowError as error:
+        raise InvalidFile(f"{what} is no time that can be reckoned with.", field=what) from error
     text = expect_text(value, what, length=64).strip()
     try:
         if re.fullmatch(r"\d{4}-\d{2}-\d{2}", text):
@@ -57,6 +61,20 @@ def exclude_newer(value: Any, what: str) -> datetime | None:
 
 def _end_of(day: date) -> datetime:
     return datetime.combine(day, time(), UTC) + timedelta(days=1)
+
+
+def requires_python(document: Mapping[str, Any]) -> SpecifierSet:
+    """Return the member ``requires-python`` of *document*; absent allows all.
+
+    Raises
+    ------
+    InvalidFile
+    """
+    text = expect_text(document.get("requires-python") or "", "requires-python")
+    try:
+        return SpecifierSet(text)
+    except InvalidSpecifier as error:
+        raise InvalidFile(f"requires-python is {text[:80]!r}, which is no version specifier.", field="requires-python") from error
 
 
 def index_urls(options: Mapping[str, Any], what: str) -> tuple[str, ...]:

@@ -121,7 +121,10 @@ def data_view(filename: str, attributes: Mapping[str, Any]) -> DataView | None:
 
 def source_name(url: str) -> str:
     """Return what people call a channel or an index: its path, else its host."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return url
     if not parts.netloc:
         return url
     path = parts.path.strip("/").removeprefix("conda/").removeprefix("pypi/").removesuffix("/simple").removesuffix("simple")
