@@ -5,16 +5,34 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import signal
+import sys
+import time
 from pathlib import Path
 
 import pytest
 
-from carrel.core.errors import InvalidFile
+from carrel.core.errors import Conflict, InvalidFile
 from carrel.core.progress import NeverCancelled, ignore_progress
-from carrel.environments import conda_meta, distributions, files, transactions
+from carrel.environments import (
+    Change,
+    Policy,
+    Spec,
+    building,
+    conda_meta,
+    distributions,
+    files,
+    housekeeping,
+    processes,
+    remedy_notes,
+    repair,
+    revisions,
+    transactions,
+)
 from carrel.environments.conda import engine
 from carrel.environments.conda.cache import PackageStore, contents
-from carrel.environments.locations import current_platform
+from carrel.environments.keeping import Store
+from carrel.environments.locations import current_platform, environments_folder
 from carrel.environments.rebuilding import rebuild
 from carrel.formats.environment.lock import Lock, LockedConda
 from carrel.testing.artifacts import build_conda
@@ -139,3 +157,108 @@ def test_no_link_waits_where_a_file_is_written(tmp_path: Path) -> None:
     files.write_json(tmp_path / "mark", {"a": 1})
     assert victim.read_text() == "mine"
     assert json.loads((tmp_path / "mark").read_bytes()) == {"a": 1}
+
+
+def test_a_ruin_is_only_what_its_owner_marked(tmp_path: Path) -> None:
+    """A marker that somebody else puts beside a folder, in a place for all, must not get it removed."""
+    folder = tmp_path / "results"
+    folder.mkdir()
+    (folder / "data.csv").write_text("1,2")
+    marker = building.partial(folder)
+    marker.symlink_to(tmp_path / "nothing")
+    assert (building.is_ruin(folder), building.sweep(tmp_path)) == (False, [])
+    marker.unlink()
+    (tmp_path / "..partial").write_text("{}")  # that of a folder without a name: this one
+    assert building.sweep(tmp_path) == []
+    if hasattr(os, "getuid") and os.getuid() == 0:
+        marker.write_text("{}")
+        os.chown(marker, 65533, -1)
+        assert building.sweep(tmp_path) == []
+    assert (folder / "data.csv").exists()
+
+
+def test_a_repair_leaves_other_ruins_alone(tmp_path: Path) -> None:
+    """Who repairs one environment has not agreed to more."""
+    for name in ("one", "other"):
+        (tmp_path / name / "conda-meta").mkdir(parents=True)
+        building.partial(tmp_path / name).write_text("{}")
+    assert [one.problem.code for one in repair(tmp_path / "one")] == ["half_built"]
+    assert not (tmp_path / "one").exists()
+    assert (tmp_path / "other").is_dir()
+
+
+def test_environments_inside_are_not_removed_with_their_surroundings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CARREL_DATA_DIR", str(tmp_path))
+    base = environments_folder() / "base"
+    inner = base / "envs" / "analysis"
+    (inner / "conda-meta").mkdir(parents=True)
+    (base / "conda-meta").mkdir()
+    with pytest.raises(Conflict) as refused:
+        housekeeping.remove(base, kernel_folders=())
+    assert (refused.value.code, refused.value.fields["prefixes"]) == ("contains_environments", [str(inner)])
+    lock = Lock(current_platform())
+    files.write_json(base / ".carrel" / "environment.json", {"digest": "another"})
+    with pytest.raises(Conflict, match="Other environments"):
+        rebuild(lock, base, replace_changed=True)
+    assert inner.is_dir()
+
+
+def test_a_history_holds_no_credentials(tmp_path: Path) -> None:
+    """Whoever may read the environment may read it."""
+    spec = Spec("a", "1", "pypi", url="https://me:secret-word@example.org/a-1-py3-none-any.whl?sig=secret-word")
+    other = Spec("b", channel="https://example.org/t/secret-word/channel")
+    (line, second) = revisions.request_of(Change(add=(spec, other)))
+    assert "a 1 @ https://example.org/a-1-py3-none-any.whl" in line
+    assert "example.org/channel::b" in second
+    assert "secret-word" not in line + second
+    site = tmp_path / "lib" / "python3.11" / "site-packages" / "a-1.dist-info"
+    site.mkdir(parents=True)
+    (site / "METADATA").write_text("Metadata-Version: 2.1\nName: a\nVersion: 1\n\n")
+    wheel = {"url": "https://me:secret-word@example.org/t/secret-word/a-1-py3-none-any.whl", "hashes": {"sha256": "0"}}
+    archives = {"a": {"name": "a", "version": "1", "index": "https://me:secret-word@example.org/simple", "wheels": [wheel]}}
+    policy = Policy(allowed=("https://example.org/t/secret-word/channel",))
+    revisions.record(tmp_path, "change", "installed a", policy=policy, archives=archives)
+    kept = revisions.state_of(tmp_path, 0)
+    assert next(iter(kept.pypi.values())).archive["wheels"][0]["url"] == "https://example.org/a-1-py3-none-any.whl"
+    assert "secret-word" not in f"{kept} {revisions.get(tmp_path, 0)}"
+
+
+def test_a_damaged_header_of_a_revision_is_named(tmp_path: Path) -> None:
+    (tmp_path / "conda-meta").mkdir()
+    revisions.record(tmp_path, "found", "as it was found")
+    (tmp_path / ".carrel" / "revisions" / "0.json").write_text('{"number": 0')
+    with pytest.raises(InvalidFile, match="Revision 0 cannot be read"):
+        revisions.history(tmp_path)
+
+
+def test_who_died_while_keeping_does_not_keep_the_next_one_from_it(tmp_path: Path) -> None:
+    """What was kept before is moved out of the way, and may still lie there."""
+    store = Store(tmp_path, tmp_path / ".carrel")
+    (tmp_path / "a").write_text("first")
+    store.keep("key", ["a"], [])
+    (tmp_path / ".carrel" / "kept" / ".old-key" / "files").mkdir(parents=True)
+    (tmp_path / "a").unlink()
+    (tmp_path / "a").write_text("second, longer")
+    store.keep("key", ["a"], [])
+    (tmp_path / "a").unlink()
+    store.put_back("key")
+    assert (tmp_path / "a").read_text() == "second, longer"
+
+
+def test_pipes_among_sources_are_passed_over(tmp_path: Path) -> None:
+    """Reading one would wait for a writer without end."""
+    (tmp_path / "module.py").write_text("")
+    os.mkfifo(tmp_path / "pipe")
+    assert [path.name for path in remedy_notes.sources_in(tmp_path)] == ["module.py"]
+
+
+def test_a_server_that_a_program_leaves_behind_is_not_waited_for(tmp_path: Path) -> None:
+    """It holds the streams of its starter: those of compiler caches live for minutes."""
+    pid = tmp_path / "pid"
+    started = time.monotonic()
+    code = "import os, subprocess; print('done', flush=True); "
+    code += f"open({str(pid)!r}, 'w').write(str(subprocess.Popen(['sleep', '60'], start_new_session=True).pid))"
+    finished = processes.run([sys.executable, "-c", code], cancel=NeverCancelled())
+    os.kill(int(pid.read_text()), signal.SIGKILL)
+    assert (finished.returncode, finished.stdout) == (0, "done\n")
+    assert time.monotonic() - started < 30

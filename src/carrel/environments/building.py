@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import contextlib
 import os
+import stat
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from carrel.core import clock
-from carrel.core.errors import Cancelled, Locked
+from carrel.core.errors import Cancelled, Conflict, Locked
 from carrel.core.progress import CancelSignal, OnProgress, Progress
 from carrel.environments import files, locks
 from carrel.environments.locations import environments_folder
@@ -67,28 +68,68 @@ def in_place(prefix: Path, note: dict[str, Any]) -> Iterator[None]:
         partial(prefix).unlink(missing_ok=True)
 
 
+def is_marked(prefix: Path) -> bool:
+    """Whether *prefix* is half-made, or was left so. A marker of somebody else beside a folder of ours says nothing about it."""
+    try:
+        marker = partial(prefix).lstat()
+    except OSError:
+        return False
+    owners = {os.getuid()} if hasattr(os, "getuid") else {marker.st_uid}
+    with contextlib.suppress(OSError):
+        owners.add(prefix.lstat().st_uid)
+    return stat.S_ISREG(marker.st_mode) and marker.st_uid in owners
+
+
 def is_ruin(prefix: Path) -> bool:
     """Whether somebody died while building *prefix*."""
-    return partial(prefix).exists() and not locks.is_held(lock_path(prefix))
+    return is_marked(prefix) and not locks.is_held(lock_path(prefix))
 
 
 def is_being_built(prefix: Path) -> bool:
     """Whether somebody is building *prefix* now."""
-    return partial(prefix).exists() and locks.is_held(lock_path(prefix))
+    return is_marked(prefix) and locks.is_held(lock_path(prefix))
+
+
+def remove_ruin(prefix: Path) -> bool:
+    """Remove what somebody who died left of *prefix*; return whether there was anything."""
+    with contextlib.suppress(Locked), locks.locked(lock_path(prefix), prefix.name):
+        if is_marked(prefix):
+            files.remove_tree(prefix)
+            partial(prefix).unlink(missing_ok=True)
+            return True
+    return False
+
+
+def environments_inside(prefix: Path) -> list[Path]:
+    """Return the environments that lie in *prefix* or in its folder ``envs``, as those of an installation of conda do."""
+    found = []
+    for folder in (prefix, prefix / "envs"):
+        with contextlib.suppress(OSError), os.scandir(folder) as entries:
+            inner = [Path(entry.path) for entry in entries if entry.is_dir(follow_symlinks=False)]
+            found += [path for path in sorted(inner) if (path / "pyvenv.cfg").is_file() or (path / "conda-meta").is_dir()]
+    return found
+
+
+def refuse_others_inside(prefix: Path) -> None:
+    """Make sure that no other environment goes when *prefix* does.
+
+    Raises
+    ------
+    carrel.core.errors.Conflict
+        Code ``contains_environments``, field ``prefixes``.
+    """
+    if inside := environments_inside(prefix):
+        names = ", ".join(str(path.relative_to(prefix)) for path in inside[:5])
+        message = f"Other environments lie in {prefix}: {names}. Move or remove them first."
+        raise Conflict(message, code="contains_environments", prefixes=[str(path) for path in inside])
 
 
 def sweep(root: Path | None = None) -> list[Path]:
     """Remove ruins below *root* (the folder of environments); return what was removed."""
     folder = root or environments_folder()
-    removed = []
-    for marker in folder.glob(".*.partial") if folder.is_dir() else ():
-        prefix = folder / marker.name[1:].removesuffix(".partial")
-        with contextlib.suppress(Locked), locks.locked(lock_path(prefix), prefix.name):
-            if marker.exists():
-                files.remove_tree(prefix)
-                marker.unlink(missing_ok=True)
-                removed.append(prefix)
-    return removed
+    markers = folder.glob(".*.partial") if folder.is_dir() else ()
+    names = [name for marker in markers if (name := marker.name[1:].removesuffix(".partial")) not in ("", ".", "..")]
+    return [folder / name for name in names if remove_ruin(folder / name)]
 
 
 def partial(prefix: Path) -> Path:

@@ -144,7 +144,7 @@ def _unchanging(environment: Environment) -> Iterator[None]:
 
 
 def _clear(prefix: Path) -> None:
-    if building.partial(prefix).exists():
+    if building.is_marked(prefix):
         files.remove_tree(prefix)
     elif os.path.lexists(prefix) and not (prefix.is_dir() and not any(prefix.iterdir())):
         raise Conflict(f"{prefix} exists. Choose another place for the copy.", code="prefix_taken", path=str(prefix))

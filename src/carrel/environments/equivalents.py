@@ -18,7 +18,7 @@ def command(environment: Environment, wishes: Wishes, change: Change, sources: S
     python = shlex.quote(str(environment.python_executable))
     channels = " ".join(f"-c {shlex.quote(strip_url(channel))}" for channel in sources.channels)
     if wishes.conda_add:
-        wanted = " ".join(shlex.quote(_tight(specs.conda_text(spec))) for spec in wishes.conda_add)
+        wanted = " ".join(shlex.quote(specs.strip_secrets(_tight(specs.conda_text(spec)))) for spec in wishes.conda_add)
         lines.append(f"conda install -p {prefix} {channels} {wanted}".replace("  ", " "))
     if wishes.pypi_add:
         index = f"--index-url {shlex.quote(strip_url(sources.indexes[-1]))} " if sources.indexes else ""

@@ -106,7 +106,7 @@ def remove(prefix: str | Path, *, root: Path | None = None, kernel_folders: Sequ
         It was not made here (code ``not_managed``).
     carrel.core.errors.NotFound
     carrel.core.errors.Conflict
-        Something runs in it (code ``environment_in_use``, field ``processes``).
+        Something runs in it (code ``environment_in_use``, field ``processes``), or others lie in it (``contains_environments``).
     carrel.core.errors.Locked
         It is being made or changed.
     """
@@ -119,6 +119,7 @@ def remove(prefix: str | Path, *, root: Path | None = None, kernel_folders: Sequ
     if not os.path.lexists(path) and not own:
         raise NotFound(f"There is no environment at {path}.", code="environment_not_found")
     with locks.locked(building.lock_path(path), f"the environment {path.name}"), _not_changing(path):
+        building.refuse_others_inside(path)
         runs = usage.running([path]).get(path, [])
         if runs:
             message = f"{path.name} is in use by {_processes(runs)}. Shut them down first."
@@ -177,7 +178,7 @@ def _describe(prefix: Path, root: Path, specs: list[Referrer], runs: list[Referr
     managed = prefix.parent == root
     referrers = (*specs, *usage.references(prefix), *runs)
     used = usage.last_used(prefix) if prefix.is_dir() else None
-    if building.partial(prefix).exists():
+    if building.is_marked(prefix):
         state: State = "building" if building.is_being_built(prefix) else "ruin"
         return KnownEnvironment(prefix, None, prefix.name, "", managed, state, used, referrers)
     if not prefix.is_dir():

@@ -43,7 +43,9 @@ class Store:
         if self.has(key):
             if self._is_current(key, names):
                 return
-            remove_tree(final.rename(self._folder / f".old-{key}"))
+            old = self._folder / f".old-{key}"
+            remove_tree(old)
+            remove_tree(final.rename(old))
         to_copy = set(copied)
         for relative in names:
             target = partial / "files" / relative

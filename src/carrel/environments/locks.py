@@ -60,7 +60,8 @@ def locked(path: Path, what: str, *, wait: float = 0) -> Iterator[None]:
     try:
         with contextlib.suppress(OSError):
             holder.unlink(missing_ok=True)  # another user's cannot be written over, only replaced
-            holder.write_text(json.dumps({"pid": os.getpid(), "user": _user(), "since": clock.to_rfc3339(clock.now())}))
+            with holder.open("x", encoding="utf-8") as file:  # nor is a link followed that somebody put there meanwhile
+                file.write(json.dumps({"pid": os.getpid(), "user": _user(), "since": clock.to_rfc3339(clock.now())}))
         yield
     finally:
         with contextlib.suppress(OSError):

@@ -95,6 +95,7 @@ def run(
     collected: dict[str, list[str]] = {"stdout": [], "stderr": []}
     callbacks = {"stdout": on_stdout, "stderr": on_stderr}
     deadline = time.monotonic() + timeout if timeout else None
+    ended: float | None = None
     try:
         if stdin is not None and process.stdin is not None:
             with contextlib.suppress(BrokenPipeError):
@@ -111,6 +112,10 @@ def run(
             try:
                 stream, line = lines.get(timeout=_POLL_SECONDS)
             except queue.Empty:
+                if process.poll() is not None:
+                    ended = ended or time.monotonic()
+                    if time.monotonic() - ended > _GRACE_SECONDS:
+                        break  # it left a server of its own behind (of a compiler cache, say), which holds the streams
                 continue
             if line is None:
                 open_streams -= 1
@@ -121,7 +126,7 @@ def run(
             collected[stream].append(line)
         returncode = process.wait()
     finally:
-        _end(process)
+        _end(process, readers)
     return Finished(returncode, "".join(collected["stdout"]), "".join(collected["stderr"]))
 
 
@@ -137,8 +142,8 @@ def _reader(name: str, stream: IO[str] | None, lines: queue.SimpleQueue[tuple[st
     return thread
 
 
-def _end(process: subprocess.Popen[str]) -> None:
-    """Make sure that the child is gone, with its own children, and that nothing stays open."""
+def _end(process: subprocess.Popen[str], readers: Sequence[threading.Thread]) -> None:
+    """Make sure that the child is gone, with its own children, and that nothing stays open but what others write to."""
     if process.poll() is None:
         _signal(process, signal.SIGTERM)
         try:
@@ -146,10 +151,15 @@ def _end(process: subprocess.Popen[str]) -> None:
         except subprocess.TimeoutExpired:
             _signal(process, getattr(signal, "SIGKILL", signal.SIGTERM))
             process.wait()
-    for stream in (process.stdin, process.stdout, process.stderr):
-        if stream is not None:
+    for reader in readers:
+        reader.join(_GRACE_SECONDS / 4)
+    for stream, reader in zip((process.stdout, process.stderr), readers, strict=True):
+        if stream is not None and not reader.is_alive():  # closing would wait for who reads
             with contextlib.suppress(OSError):
                 stream.close()
+    if process.stdin is not None:
+        with contextlib.suppress(OSError):
+            process.stdin.close()
 
 
 def _signal(process: subprocess.Popen[str], number: int) -> None:

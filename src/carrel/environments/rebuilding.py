@@ -39,7 +39,7 @@ def environment_folder(lock: Lock, root: Path | None = None) -> Path:
 def already_built(lock: Lock, prefix: Path) -> bool:
     """Whether *prefix* holds exactly what *lock* says and has not been changed since it was rebuilt."""
     mark = read_mark(prefix)
-    if not mark or mark.get("digest") != lock.digest or building.partial(prefix).exists() or transactions.is_interrupted(prefix):
+    if not mark or mark.get("digest") != lock.digest or building.is_marked(prefix) or transactions.is_interrupted(prefix):
         return False
     return bool(mark.get("state") == inspection.state_digest(prefix))
 
@@ -186,7 +186,7 @@ def _check(lock: Lock) -> None:
 def _clear(prefix: Path, lock: Lock, replace_changed: bool) -> None:
     if not prefix.exists() or (prefix.is_dir() and not any(prefix.iterdir())):
         return
-    if building.partial(prefix).exists():
+    if building.is_marked(prefix):
         files.remove_tree(prefix)
         return
     mark = read_mark(prefix)
@@ -197,6 +197,7 @@ def _clear(prefix: Path, lock: Lock, replace_changed: bool) -> None:
     if not replace_changed:
         message = "This environment was changed after it was rebuilt. Keep it under another name, or let it be replaced."
         raise Conflict(message, code="environment_changed")
+    building.refuse_others_inside(prefix)
     with transactions.exclusive(prefix):
         pass
     files.remove_tree(prefix)

@@ -89,13 +89,13 @@ def tree_digest(folder: Path) -> str:
 
 
 def sources_in(folder: Path) -> Iterator[Path]:
-    """Yield the files of *folder* in a fixed order, without what tools leave behind there."""
+    """Yield the files of *folder* in a fixed order, without what tools leave behind there, pipes and sockets among it."""
     for current, folders, names in os.walk(folder):
         here = Path(current)
         unwanted = _LEFT_OUT | (_LEFT_OUT_AT_TOP if here == folder else frozenset())
         folders[:] = sorted(name for name in folders if name not in unwanted and not _is_left_over(here / name))
         for name in sorted(names):
-            if not name.endswith((".pyc", ".pyo")) and name not in (".DS_Store", ".coverage") and (here / name).exists():
+            if not name.endswith((".pyc", ".pyo")) and name not in (".DS_Store", ".coverage") and (here / name).is_file():
                 yield here / name
 
 

@@ -86,7 +86,7 @@ def repair(
     done: list[Repair] = []
     before = problems(path)
     for problem in before:
-        if problem.code == "half_built" and path in building.sweep(path.parent):
+        if problem.code == "half_built" and building.remove_ruin(path):
             return (Repair(problem, f"removed {path}"),)
     interrupted = [problem for problem in before if problem.code == "interrupted_change"]
     with transactions.exclusive(path):  # which brings an interrupted change back

@@ -21,7 +21,9 @@ from typing import Any
 from carrel.core import clock
 from carrel.core.errors import InvalidFile, NotFound
 from carrel.environments import differences, files, inspection, keeping, states
+from carrel.environments.credentials import strip_url
 from carrel.environments.models import Change, Policy, Revision, RevisionKind, Spec
+from carrel.environments.specs import strip_secrets
 from carrel.environments.states import State
 
 KEPT_REVISIONS = 20
@@ -172,7 +174,7 @@ def describe(difference: differences.Difference) -> str:
 
 
 def request_of(change: Change) -> tuple[str, ...]:
-    """Return what *change* asks for, one line each."""
+    """Return what *change* asks for, one line each, without credentials: all who see the environment can read it."""
     return (
         *(f"install {_spec(spec)}" for spec in change.add),
         *(f"remove {name}" for name in change.remove),
@@ -186,16 +188,16 @@ def policy_json(policy: Policy) -> dict[str, Any]:
     if policy.exclude_newer is not None:
         found["exclude_newer"] = clock.to_rfc3339(policy.exclude_newer)
     if policy.allowed is not None:
-        found["allowed"] = list(policy.allowed)
+        found["allowed"] = [strip_url(source) for source in policy.allowed]
     if policy.pins:
         found["pins"] = dict(policy.pins)
     return found
 
 
 def _spec(spec: Spec) -> str:
-    name = f"{spec.channel}::{spec.name}" if spec.channel else spec.name
+    name = f"{strip_url(spec.channel)}::{spec.name}" if spec.channel else spec.name
     extras = f"[{','.join(spec.extras)}]" if spec.extras else ""
-    words = [name + extras, spec.version or "", spec.build or "", f"@ {spec.url}" if spec.url else ""]
+    words = [name + extras, spec.version or "", spec.build or "", f"@ {strip_secrets(spec.url)}" if spec.url else ""]
     text = " ".join(word for word in words if word)
     return f"{text} (PyPI)" if spec.source == "pypi" else text
 
@@ -207,10 +209,17 @@ def _with_archives(state: State, archives: Mapping[str, Mapping[str, Any]], befo
     for folder, entry in state.pypi.items():
         installed = archives.get(entry.name)
         if installed and str(installed.get("version")) == entry.version:
-            pypi[folder] = replace(entry, archive=installed)
+            pypi[folder] = replace(entry, archive=_without_credentials(installed))
         else:
             pypi[folder] = replace(entry, archive=known.get((entry.name, entry.version, entry.origin), {}))
     return replace(state, pypi=pypi)
+
+
+def _without_credentials(value: Any) -> Any:
+    """Return the package of a lock with its addresses as they may be kept."""
+    if isinstance(value, Mapping):
+        return {key: strip_url(one) if key in ("url", "index") else _without_credentials(one) for key, one in value.items()}
+    return [_without_credentials(one) for one in value] if isinstance(value, list) else value
 
 
 def _write_archive(path: Path, whole: Mapping[str, Any], texts: Mapping[str, bytes]) -> None:
@@ -244,8 +253,12 @@ def _damage_told(folder: Path, number: int) -> Any:
 
 
 def _header(folder: Path, number: int) -> Revision:
-    data = json.loads((folder / f"{number}.json").read_bytes())
-    return Revision(**{**data, "request": tuple(data["request"])})
+    path = folder / f"{number}.json"
+    try:
+        data = json.loads(path.read_bytes())
+        return Revision(**{**data, "request": tuple(data["request"])})
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InvalidFile(f"Revision {number} cannot be read: {path} is damaged ({error}).") from error
 
 
 def _numbers(folder: Path) -> list[int]:

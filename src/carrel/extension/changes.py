@@ -6,7 +6,7 @@ import dataclasses
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from carrel.core.errors import BadRequest, Forbidden, NotFound
@@ -65,13 +65,7 @@ class Changes:
             raise NotFound("This plan is not known any more. Make a new one.", code="plan_not_found")
         found = kept[1]
         if is_server_environment(environment.prefix):
-            touched = {canonical_package(p.name) for p in (*found.changed, *found.removed)} & SERVER_PACKAGES
-            if touched:
-                raise Forbidden(
-                    f"This would change {', '.join(sorted(touched))} while JupyterLab runs from it. Use another environment, "
-                    "or change it from a terminal.",
-                    code="server_environment",
-                )
+            _spare_server(p.name for p in (*found.changed, *found.removed))
         return found
 
     def apply(self, found: Plan, environment: Environment, context: JobContext) -> dict[str, Any]:
@@ -97,7 +91,17 @@ class Changes:
         return {"revision": revision, "other": other, **differences.to_json(differences.compare(before, after))}
 
     def restore(self, environment: Environment, revision: int, context: JobContext) -> dict[str, Any]:
-        """Go back to a revision."""
+        """Go back to a revision.
+
+        Raises
+        ------
+        carrel.core.errors.Forbidden
+            The server itself would change (code ``server_environment``).
+        """
+        if is_server_environment(environment.prefix):
+            goal = differences.of_revision(environment.prefix, revision)
+            difference_now = differences.compare(differences.of_prefix(environment.prefix), goal)
+            _spare_server([*(pair.name for pair in difference_now.changed), *(package.name for package in difference_now.removed)])
         before = installed_versions(self._registry.packages(environment)[1])
         done = restore(environment.prefix, revision, program=_PROGRAM, on_event=context.progress, cancel=context.cancel)
         after = installed_versions(self._registry.packages(environment)[1])
@@ -107,6 +111,22 @@ class Changes:
             "changed_import_names": list(done.changed_import_names),
         }
         return result | difference(before, after)
+
+
+def _spare_server(names: Iterable[str]) -> None:
+    """Make sure that none of *names*, packages that would change or go, is needed by the running server.
+
+    Raises
+    ------
+    carrel.core.errors.Forbidden
+    """
+    touched = {canonical_package(name) for name in names} & SERVER_PACKAGES
+    if touched:
+        raise Forbidden(
+            f"This would change {', '.join(sorted(touched))} while JupyterLab runs from it. Use another environment, "
+            "or change it from a terminal.",
+            code="server_environment",
+        )
 
 
 def wishes(body: Mapping[str, Any]) -> list[tuple[str, str | None, str, str | None]]:
