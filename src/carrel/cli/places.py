@@ -14,9 +14,8 @@ from typing import Any, TypeVar, cast
 import click
 
 from carrel.cli.invocation import Invocation, usage
-from carrel.core.errors import CarrelError, NotFound
+from carrel.core.errors import CarrelError
 from carrel.environments import Installed, Sources, Spec, find_prefix
-from carrel.environments.kernelspecs import find_kernelspec
 from carrel.environments.locations import environments_folder
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -191,21 +190,3 @@ def active_prefix(environ: Mapping[str, str] = os.environ) -> Path:
         if found := shutil.which(program, path=environ.get("PATH")):
             return find_prefix(found)
     usage("No environment is active. Activate one, or name its folder.")
-
-
-def kernelspec_prefix(name: str) -> Path:
-    """Return the environment that the kernel *name* runs in.
-
-    Raises
-    ------
-    carrel.core.errors.NotFound
-        There is no such kernel, or it does not tell.
-    """
-    found = find_kernelspec(name)
-    if found is not None and (prefix := found.prefix) and prefix.is_dir():
-        return prefix
-    raise NotFound(
-        f"The environment of the kernel {name!r} was not found on this machine. Name it with --environment FOLDER, or publish the notebook "
-        "alone with --no-environment.",
-        code="kernel_not_found",
-    )

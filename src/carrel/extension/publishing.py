@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -56,11 +57,7 @@ def check(
             "package_count": len(packages),
             "pypi_count": sum(package.source == "pypi" for package in packages),
             "platform": environment.platform,
-            "problems": [
-                {"code": "editable", "message": f"{package.name} is installed from a folder; others cannot install it."}
-                for package in packages
-                if package.location
-            ],
+            "problems": problems_of(packages),
         }
     namespaces: list[dict[str, Any]] = []
     user_name: str | None = None
@@ -82,6 +79,26 @@ def check(
         "outputs_bytes": notebooks.outputs_bytes(notebook),
         "data_files": [{"path": file.path, "size": file.size} for file in data],
     }
+
+
+def problems_of(packages: Sequence[Installed]) -> list[dict[str, str]]:
+    """Return what of *packages* others cannot install; ``code`` and ``remedy`` are those of a lock's problems."""
+    return [{"name": package.name, **found} for package in packages if (found := _problem(package)) is not None]
+
+
+def _problem(package: Installed) -> dict[str, str] | None:
+    origin = package.origin.partition("#")[0]
+    if package.location:
+        code, what, remedy = "editable", "from a folder", "build_wheel"
+    elif re.match(r"(?:git|hg|svn|bzr)\+", origin):
+        code, what, remedy = "from_repository", "from a repository", "build_wheel"
+    elif package.source == "pypi" and origin.startswith("file:") and origin.endswith(".whl"):
+        code, what, remedy = "local_wheel", "from a file of this machine", "upload_wheel"
+    elif package.source == "pypi" and origin.startswith("file:"):
+        code, what, remedy = "local_folder", "from a folder of this machine", "build_wheel"
+    else:
+        return None
+    return {"code": code, "message": f"{package.name} is installed {what}; others cannot install it.", "remedy": remedy}
 
 
 def _missing_modules(notebook: Mapping[str, Any], packages: Sequence[Installed]) -> list[str]:

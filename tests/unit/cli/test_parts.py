@@ -12,14 +12,17 @@ import click
 import pytest
 
 from carrel.cli.commands.download import choose, places
+from carrel.cli.commands.publish import _environment_of
 from carrel.cli.commands.upload import expand, package_and_version
 from carrel.cli.decisions import Decider, describe
 from carrel.cli.invocation import Invocation
 from carrel.cli.output import cancellable, columns, cut
-from carrel.cli.places import active_prefix, kernelspec_prefix
+from carrel.cli.places import active_prefix
 from carrel.client.models import File
 from carrel.client.references import Reference
 from carrel.core.errors import NotFound, Unprocessable
+from carrel.environments import notebooks
+from carrel.environments.live import KernelEnvironment
 
 
 def file(name: str, subdir: str = "") -> File:
@@ -86,10 +89,24 @@ def test_environment_of_a_kernel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     write_spec(data, "gone", argv=[str(tmp_path / "gone" / "bin" / "python")])
     write_spec(venv / "share" / "jupyter", "inside", argv=["python", "-m", "ipykernel_launcher"])
     for name in ("by-program", "by-carrel", "by-conda", "inside"):
-        assert kernelspec_prefix(name) == venv, name
-    for name in ("broken", "gone", "none"):
+        assert _environment_of(notebook_with(tmp_path, name)) == venv, name
+    for name in ("broken", "gone", "none", "../none", ""):
         with pytest.raises(NotFound, match="--environment"):
-            kernelspec_prefix(name)
+            _environment_of(notebook_with(tmp_path, name))
+
+
+def test_the_running_kernel_decides_what_is_published(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JUPYTER_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.setattr(
+        notebooks, "_running", lambda path, _: KernelEnvironment("local", tmp_path, "kernel") if path.name == "of.ipynb" else None
+    )
+    assert _environment_of(notebook_with(tmp_path, "python3")) == tmp_path
+
+
+def notebook_with(folder: Path, kernel: str) -> Path:
+    path = folder / "of.ipynb"
+    path.write_text(json.dumps({"cells": [], "metadata": {"kernelspec": {"name": kernel}}, "nbformat": 4, "nbformat_minor": 5}))
+    return path
 
 
 def test_active_environment(tmp_path: Path) -> None:

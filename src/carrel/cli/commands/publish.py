@@ -12,13 +12,14 @@ import click
 from carrel.cli.decisions import Decider
 from carrel.cli.invocation import Invocation, subcommand, usage
 from carrel.cli.output import cancellable, progress
-from carrel.cli.places import kernelspec_prefix, source_options, sources_for_capture
+from carrel.cli.places import source_options, sources_for_capture
 from carrel.client.hub import HubClient
 from carrel.client.references import Reference
 from carrel.core.access import Visibility
 from carrel.core.errors import BadRequest, NotFound, Unprocessable
 from carrel.core.names import slugify
 from carrel.environments import inspect, installed
+from carrel.environments.notebooks import environment_of_notebook
 from carrel.sharing import notebook as notebooks
 from carrel.sharing.publish import Published, PublishRequest, publish, scan_data_files
 from carrel.sharing.secrets import scan_notebook
@@ -93,7 +94,7 @@ def command(
         usage("Choose one of --environment and --no-environment.")
     content = notebooks.parse(notebook.read_bytes())
     client = invocation.signed_in_client()
-    prefix = None if no_environment else environment or kernelspec_prefix(_kernel_name(content))
+    prefix = None if no_environment else environment or _environment_of(notebook)
     where = _destination(content, notebook, client, namespace, name)
     folder = notebook.resolve().parent
     remarks = notebooks.remarks(content)
@@ -160,17 +161,12 @@ def _publish(
             decider.decide(found)
 
 
-def _kernel_name(notebook: Mapping[str, Any]) -> str:
-    metadata = notebook.get("metadata")
-    spec = metadata.get("kernelspec") if isinstance(metadata, Mapping) else None
-    name = spec.get("name") if isinstance(spec, Mapping) else None
-    if not isinstance(name, str) or not name or "/" in name or "\\" in name or name.startswith("."):
-        raise NotFound(
-            "The notebook does not say which kernel it runs in. Name its environment with --environment FOLDER, or publish the notebook "
-            "alone with --no-environment.",
-            code="kernel_unknown",
-        )
-    return name
+def _environment_of(notebook: Path) -> Path | None:
+    try:
+        return environment_of_notebook(notebook).prefix
+    except NotFound as error:
+        hint = "Name it with --environment FOLDER, or publish the notebook alone with --no-environment."
+        raise NotFound(f"{error.detail} {hint}", code=error.code) from error
 
 
 def _destination(content: Mapping[str, Any], path: Path, client: HubClient, namespace: str | None, name: str | None) -> tuple[str, str]:
