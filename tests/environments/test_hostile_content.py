@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from carrel.core.errors import Conflict, InvalidFile
+from carrel.core.errors import CarrelError, Conflict, InvalidFile
 from carrel.core.progress import NeverCancelled, ignore_progress
 from carrel.environments import (
     Change,
@@ -262,3 +262,24 @@ def test_a_server_that_a_program_leaves_behind_is_not_waited_for(tmp_path: Path)
     os.kill(int(pid.read_text()), signal.SIGKILL)
     assert (finished.returncode, finished.stdout) == (0, "done\n")
     assert time.monotonic() - started < 30
+
+
+def test_a_lock_cannot_name_a_device(tmp_path: Path) -> None:
+    """Most of them never end."""
+    locked = LockedConda("zero", "1.0", "0", "file:///dev/null", sha256="0" * 64)
+    with pytest.raises(CarrelError, match="is not a file"):
+        rebuild(Lock(current_platform(), conda=(locked,)), tmp_path / "environment")
+
+
+def test_a_link_to_a_folder_comes_back_as_any_file_does(tmp_path: Path) -> None:
+    """A package that brings something of its name replaces it."""
+    prefix, data = tmp_path / "env", tmp_path / "data"
+    data.mkdir()
+    (prefix / "conda-meta").mkdir(parents=True)
+    (prefix / "share").mkdir()
+    (prefix / "share" / "data").symlink_to(data)
+    transactions.begin(prefix, (), (), ["share/data"])
+    (prefix / "share" / "data").unlink()
+    (prefix / "share" / "data").write_text("of the package")
+    transactions.roll_back(prefix)
+    assert (prefix / "share" / "data").readlink() == data

@@ -77,7 +77,7 @@ def apply(
         if plan.is_empty:
             return Applied((), _note_requested(prefix, plan, program))
         records, incoming, fetched = _fetch(plan, on_event, cancel)
-        modules = modules_to_verify(prefix)
+        modules = verifying.modules_of(prefix)
         names_before = _import_names(prefix, plan)
         if cancel.is_set():
             raise Cancelled("The work was cancelled; nothing was changed.")
@@ -245,7 +245,11 @@ def install_wheels(prefix: Path, lock: str, sources: Sources, on_event: OnProgre
     python = inspection.python_executable(prefix)
     if python is None:
         raise Unavailable("The environment has no Python any more.")
-    counter = counting.Counting(on_event, dict.fromkeys(counting.packages_of(lock), 0))
+    names = counting.packages_of(lock)
+    counter = counting.Counting(on_event, dict.fromkeys(names, 0))
+    # uv leaves the compiled form of single modules, which Python takes for the new one's if size and second are the same
+    replaced = [one for one in inspection.python_distributions(prefix) if one.key in names]
+    files.remove_compiled(path for one in replaced for path in distributions.files_of(one) if path.suffix == ".py")
     uv.install_lock(python, lock, sources=sources, on_event=counter, cancel=cancel, offline=offline)
     counter.finished("link")
 
@@ -276,11 +280,6 @@ def _note_requested(prefix: Path, plan: Plan, program: str) -> int | None:
         summary = f"{', '.join(rewritten)} wanted for itself" if len(rewritten) == 1 else f"{', '.join(rewritten)} wanted for themselves"
         request = revisions.request_of(plan.change)
         return transactions.commit(prefix, "change", summary, request=request, policy=plan.policy, program=program).number
-
-
-def modules_to_verify(prefix: Path) -> list[str]:
-    """Return the modules that must still be importable afterwards."""
-    return ["ipykernel"] if any((folder / "ipykernel").is_dir() for folder in distributions.site_packages(prefix)) else []
 
 
 def _import_names(prefix: Path, plan: Plan) -> set[str]:

@@ -8,20 +8,22 @@ with a marker and no living builder is a ruin: the next builder of the same pref
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from carrel.core import clock
 from carrel.core.errors import Cancelled, Conflict, Locked
 from carrel.core.progress import CancelSignal, OnProgress, Progress
-from carrel.environments import files, locks
+from carrel.environments import files, inspection, locks
 from carrel.environments.locations import environments_folder
 
 _WAIT_SECONDS = 0.2
+_MARK = "environment.json"
 
 
 @contextlib.contextmanager
@@ -130,6 +132,24 @@ def sweep(root: Path | None = None) -> list[Path]:
     markers = folder.glob(".*.partial") if folder.is_dir() else ()
     names = [name for marker in markers if (name := marker.name[1:].removesuffix(".partial")) not in ("", ".", "..")]
     return [folder / name for name in names if remove_ruin(folder / name)]
+
+
+def read_mark(prefix: Path) -> dict[str, Any] | None:
+    """Return what the completion mark of the environment at *prefix* says; None where there is none.
+
+    Members: ``built_at``, ``state`` it had then, ``digest`` of the lock or ``copy_of`` another environment, and ``references``,
+    objects with ``to`` and ``at``.
+    """
+    try:
+        found = json.loads((inspection.state_folder(prefix) / _MARK).read_bytes())
+    except (OSError, ValueError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def write_mark(prefix: Path, mark: Mapping[str, Any]) -> None:
+    """Write the completion mark of the environment at *prefix*; see :func:`read_mark`."""
+    files.write_json(inspection.state_folder(prefix) / _MARK, mark)
 
 
 def partial(prefix: Path) -> Path:

@@ -35,7 +35,6 @@ from carrel.environments import (
 )
 from carrel.environments.models import Environment
 
-_MARK = "environment.json"
 _NOT_IN_NAMES = re.compile(r"[^a-z0-9._-]+")
 
 
@@ -86,15 +85,14 @@ def clone(
             else:
                 python_copies.copy(environment, prefix, on_event, cancel)
             on_event(Progress("verify", message="Starting the interpreter"))
-            modules = ["ipykernel"] if _has_ipykernel(environment.prefix) else []
-            verifying.verify(prefix, modules, cancel=cancel)
+            verifying.verify(prefix, verifying.modules_of(environment.prefix), cancel=cancel)
             if state != inspection.state_digest(environment.prefix):
                 raise PreconditionFailed("The environment was changed while it was copied. Try again.", code="source_changed")
             different = differences(environment.prefix, prefix)
             if different:
                 raise Unprocessable(f"The copy differs from {environment.name} in: {', '.join(different[:8])}.", code="copy_differs")
             note = {"copy_of": str(environment.prefix), "state": inspection.state_digest(prefix), "built_at": clock.to_rfc3339(clock.now())}
-            files.write_json(inspection.state_folder(prefix) / _MARK, note)
+            building.write_mark(prefix, note)
             usage.touch_used(prefix)
     return inspection.inspect(prefix)
 
@@ -148,10 +146,6 @@ def _clear(prefix: Path) -> None:
         files.remove_tree(prefix)
     elif os.path.lexists(prefix) and not (prefix.is_dir() and not any(prefix.iterdir())):
         raise Conflict(f"{prefix} exists. Choose another place for the copy.", code="prefix_taken", path=str(prefix))
-
-
-def _has_ipykernel(prefix: Path) -> bool:
-    return any((folder / "ipykernel").is_dir() for folder in distributions.site_packages(prefix))
 
 
 def _is_anothers(file: Path, prefix: Path) -> bool:

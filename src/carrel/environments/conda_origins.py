@@ -8,9 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from carrel.core.digests import Digests, digest
 from carrel.core.errors import CarrelError
 from carrel.core.progress import CancelSignal, OnProgress
+from carrel.environments import files
 from carrel.environments.conda import engine
 from carrel.environments.conda_meta import CondaRecord
 from carrel.environments.credentials import strip_url
@@ -72,14 +72,9 @@ def _with_sha256(item: LockedConda, record: CondaRecord) -> LockedConda:
         item = replace(item, sha256=item.sha256 or cached.get("sha256") or "", size=item.size or int(cached.get("size") or 0))
     for suffix in (".conda", ".tar.bz2") if not item.sha256 else ():
         archive = Path(record.extracted + suffix)
-        if item.filename in ("", archive.name) and archive.is_file() and (found := _digests(archive)).md5 == item.md5:
+        if item.filename in ("", archive.name) and archive.is_file() and (found := files.digests(archive)).md5 == item.md5:
             item = replace(item, sha256=found.sha256, size=found.size)
     return item
-
-
-def _digests(path: Path) -> Digests:
-    with path.open("rb") as file:
-        return digest(iter(lambda: file.read(1 << 20), b""))
 
 
 def _conda(record: CondaRecord) -> LockedConda:

@@ -12,6 +12,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from carrel.core.digests import Digests, digest
+
 
 def write_atomically(path: Path, data: bytes) -> None:
     """Write *path* so that it holds either what it held or *data*, also after a power failure."""
@@ -32,6 +34,12 @@ def write_atomically(path: Path, data: bytes) -> None:
 def free_bytes(path: Path) -> int:
     """Return how much room there is at *path*."""
     return shutil.disk_usage(path).free
+
+
+def digests(path: Path) -> Digests:
+    """Return the digests of the bytes of a file."""
+    with path.open("rb") as file:
+        return digest(iter(lambda: file.read(1 << 20), b""))
 
 
 def sync_folder(path: Path) -> None:

@@ -109,7 +109,7 @@ def _made_by(prefix: Path, kind: EnvironmentKind) -> str:
     if kind == "conda":
         return "pixi" if (prefix / "conda-meta" / "pixi").exists() else "conda"
     if kind == "venv":
-        settings = _pyvenv(prefix)
+        settings = pyvenv_settings(prefix)
         return next((program for program in ("uv", "virtualenv") if program in settings), "venv")
     return ""
 
@@ -153,7 +153,7 @@ def python_version(prefix: Path, kind: EnvironmentKind) -> str:
             return path.name.split("-")[1]
         return ""
     if kind == "venv":
-        settings = _pyvenv(prefix)
+        settings = pyvenv_settings(prefix)
         version = settings.get("version_info") or settings.get("version") or ""
         if match := re.match(r"\d+\.\d+(?:\.\d+\w*)?", version):
             return match[0]
@@ -169,14 +169,15 @@ def python_version(prefix: Path, kind: EnvironmentKind) -> str:
 
 def base_of_venv(prefix: Path) -> Path | None:
     """Return the environment whose packages the venv at *prefix* sees as well, None when it sees its own alone."""
-    settings = _pyvenv(prefix)
+    settings = pyvenv_settings(prefix)
     if settings.get("include-system-site-packages", "").lower() != "true" or not settings.get("home"):
         return None
     home = Path(settings["home"])
     return home.parent if home.name in ("bin", "Scripts") else home
 
 
-def _pyvenv(prefix: Path) -> dict[str, str]:
+def pyvenv_settings(prefix: Path) -> dict[str, str]:
+    """Return what ``pyvenv.cfg`` says, names in lower case; empty without one."""
     settings: dict[str, str] = {}
     with contextlib.suppress(OSError):
         for line in (prefix / "pyvenv.cfg").read_text(encoding="utf-8", errors="replace").splitlines():

@@ -29,7 +29,7 @@ def copy(environment: Environment, target: Path, on_event: OnProgress, cancel: C
     """Make *target*, a new folder, a virtual environment with what is installed in *environment*."""
     source = environment.prefix
     virtual = environment.kind == "venv"
-    settings = _settings(source) if virtual else {}
+    settings = inspection.pyvenv_settings(source) if virtual else {}
     python = base_interpreter(source) if virtual else inspection.python_executable(source)
     if python is None:
         raise NotFound(f"{environment.name} has no interpreter.", code="python_not_found")
@@ -52,7 +52,7 @@ def base_interpreter(prefix: Path) -> Path:
     ------
     NotFound
     """
-    settings = _settings(prefix)
+    settings = inspection.pyvenv_settings(prefix)
     minor = ".".join(inspection.python_version(prefix, "venv").split(".")[:2])
     candidates = [settings.get("base-executable", ""), settings.get("executable", "")]
     if home := settings.get("home"):
@@ -146,12 +146,3 @@ def _of_system(source: Path, target: Path) -> Iterator[Item]:
             if outside and relative not in known and path.is_file() and not os.path.lexists(target / relative):
                 known.add(relative)
                 yield Item(path, relative, path.stat().st_size)
-
-
-def _settings(prefix: Path) -> dict[str, str]:
-    settings: dict[str, str] = {}
-    for line in (prefix / "pyvenv.cfg").read_text(encoding="utf-8", errors="replace").splitlines():
-        key, separator, value = line.partition("=")
-        if separator:
-            settings[key.strip().lower()] = value.strip()
-    return settings

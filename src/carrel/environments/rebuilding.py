@@ -7,13 +7,11 @@ what becomes of those that are not completed.
 from __future__ import annotations
 
 import contextlib
-import json
 import shutil
 import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 from carrel.core import clock
 from carrel.core.errors import BadRequest, Conflict, InsufficientStorage, InvalidFile, NotFound, Unprocessable
@@ -27,7 +25,6 @@ from carrel.environments.naming import normalize
 from carrel.environments.pypi import uv
 from carrel.formats.environment.lock import Lock, LockKind, LockSet
 
-_MARK = "environment.json"
 _MOST_REFERENCES = 200
 
 
@@ -38,7 +35,7 @@ def environment_folder(lock: Lock, root: Path | None = None) -> Path:
 
 def already_built(lock: Lock, prefix: Path) -> bool:
     """Whether *prefix* holds exactly what *lock* says and has not been changed since it was rebuilt."""
-    mark = read_mark(prefix)
+    mark = building.read_mark(prefix)
     if not mark or mark.get("digest") != lock.digest or building.is_marked(prefix) or transactions.is_interrupted(prefix):
         return False
     return bool(mark.get("state") == inspection.state_digest(prefix))
@@ -130,14 +127,14 @@ def rebuild(
 
 def add_reference(prefix: Path, reference: str) -> None:
     """Note that the rebuilt environment at *prefix* is used for *reference*; one that may not be written to keeps no such notes."""
-    mark = read_mark(prefix)
+    mark = building.read_mark(prefix)
     if mark is None:
         return
     known = mark.get("references")
     others = [one for one in known if isinstance(one, dict) and one.get("to") != reference] if isinstance(known, list) else []
     latest = {"to": reference, "at": clock.to_rfc3339(clock.now())}
     with contextlib.suppress(OSError):
-        files.write_json(inspection.state_folder(prefix) / _MARK, {**mark, "references": [*others, latest][-_MOST_REFERENCES:]})
+        building.write_mark(prefix, {**mark, "references": [*others, latest][-_MOST_REFERENCES:]})
 
 
 def _build_and_check(
@@ -167,7 +164,7 @@ def _build_and_check(
         verifying.verify(prefix, modules, cancel=cancel)
         comparison.result()
     mark = {"digest": lock.digest, "state": inspection.state_digest(prefix), "built_at": clock.to_rfc3339(clock.now())}
-    files.write_json(inspection.state_folder(prefix) / _MARK, mark)
+    building.write_mark(prefix, mark)
 
 
 def _check(lock: Lock) -> None:
@@ -189,7 +186,7 @@ def _clear(prefix: Path, lock: Lock, replace_changed: bool) -> None:
     if building.is_marked(prefix):
         files.remove_tree(prefix)
         return
-    mark = read_mark(prefix)
+    mark = building.read_mark(prefix)
     if mark is None:
         raise Conflict(f"{prefix} exists and was not made here. Choose another place.", code="prefix_taken")
     if not replace_changed and mark.get("digest") != lock.digest:
@@ -291,15 +288,3 @@ def _compare(lock: Lock, prefix: Path) -> None:
 def _sha256(records: set[tuple[str, str, str, str]], name: str) -> str:
     # locked by MD5 alone, which was enforced when it was fetched
     return next((sha256 for record, _, _, sha256 in records if record == name), "")
-
-
-def read_mark(prefix: Path) -> dict[str, Any] | None:
-    """Return what the completion mark of the rebuilt environment at *prefix* says; None where there is none.
-
-    Members: ``digest`` of the lock, ``state`` it had, ``built_at``, and ``references``, objects with ``to`` and ``at``.
-    """
-    try:
-        found = json.loads((inspection.state_folder(prefix) / _MARK).read_bytes())
-    except (OSError, ValueError):
-        return None
-    return found if isinstance(found, dict) else None

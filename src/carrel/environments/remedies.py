@@ -20,10 +20,9 @@ from urllib.parse import urlsplit
 
 from packaging.version import Version
 
-from carrel.core.digests import Digests, digest
 from carrel.core.errors import CarrelError, Conflict, FileExists, NotFound, Unprocessable
 from carrel.core.progress import CancelSignal, NeverCancelled, OnProgress, Progress, ignore_progress
-from carrel.environments import conda_meta, inspection, remedy_notes, wheels
+from carrel.environments import conda_meta, files, inspection, remedy_notes, wheels
 from carrel.environments.conda_meta import CondaRecord
 from carrel.environments.distributions import Distribution, url_to_path
 from carrel.environments.models import Sources
@@ -216,7 +215,7 @@ def _copy(record: CondaRecord, client: Hub, namespace: str, visibility: str, on_
     for path in _archives(record):
         if not path.is_file():
             continue
-        found = _digests(path)
+        found = files.digests(path)
         if found.sha256 == record.sha256 if record.sha256 else found.md5 == record.md5:
             sha256 = _upload(path, record.name, client, namespace, visibility, on_event, cancel)
             return Remedied(record.name, record.version, path.name, sha256, "copied")
@@ -241,8 +240,3 @@ def _archives(record: CondaRecord) -> list[Path]:
     if record.extracted:
         found += [Path(record.extracted + suffix) for suffix in (".conda", ".tar.bz2")]
     return found
-
-
-def _digests(path: Path) -> Digests:
-    with path.open("rb") as file:
-        return digest(iter(lambda: file.read(1 << 20), b""))

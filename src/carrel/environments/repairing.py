@@ -281,7 +281,9 @@ def _keep_records(whole: Mapping[Path, bytes]) -> None:
         if not path.exists():
             continue
         before, after = json.loads(data), json.loads(path.read_bytes())
-        if before.get("sha256") == after.get("sha256") and set(before.get("files") or ()) == set(after.get("files") or ()):
+        # what a repair that was killed wrote in place of a damaged record says less than the new one
+        is_whole = after.keys() <= before.keys() and set(before.get("files") or ()) == set(after.get("files") or ())
+        if is_whole and before.get("sha256") == after.get("sha256"):
             files.write_atomically(path, data)
 
 
@@ -321,7 +323,9 @@ def _loose(prefix: Path, work: _Work) -> list[str]:
     """Return all files below folders that are removed as a whole."""
     found = []
     for root in [*work.leftovers, *(one.path for one, _ in work.shadowed)]:
-        paths = [root] if root.is_file() else [Path(folder, name) for folder, _, names in os.walk(root) for name in names]
+        paths = (
+            [root] if root.is_symlink() or root.is_file() else [Path(folder, name) for folder, _, names in os.walk(root) for name in names]
+        )
         found += [path.relative_to(prefix).as_posix() for path in paths]
     return found
 

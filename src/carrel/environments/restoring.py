@@ -11,7 +11,7 @@ from typing import Any
 from carrel.core.errors import Cancelled, CarrelError, Unavailable
 from carrel.core.progress import CancelSignal, NeverCancelled, OnProgress, Progress, ignore_progress
 from carrel.environments import compiling, inspection, reverting, revisions, states, transactions, verifying
-from carrel.environments.applying import has_python, import_names, install_wheels, modules_to_verify, unpack_wheels, whole_or_not
+from carrel.environments.applying import has_python, import_names, install_wheels, unpack_wheels, whole_or_not
 from carrel.environments.conda import engine
 from carrel.environments.models import Applied, Sources
 from carrel.environments.pypi import pylock, uv
@@ -61,7 +61,7 @@ def restore(
         if lock and (inspection.kind_of(path) != "conda" or has_python(path, _python(target))):
             incoming += _from_cache(unpack_wheels, path, lock, sources, on_event, cancel)
         names = import_names(path, gone_conda, gone_pypi)
-        modules = modules_to_verify(path) if "ipykernel" in target.names else []
+        modules = verifying.modules_of(path) if "ipykernel" in target.names else []
         if cancel.is_set():
             raise Cancelled("The work was cancelled; nothing was changed.")
         with whole_or_not(path, on_event):

@@ -88,7 +88,7 @@ def begin(prefix: Path, touched_conda: Iterable[str], touched_pypi: Iterable[str
     remove_tree(_foreign(prefix))
     for relative in foreign:
         # somebody else's file that a package is about to replace
-        if not (prefix / relative).is_dir():
+        if (prefix / relative).is_symlink() or not (prefix / relative).is_dir():
             link_or_copy(prefix / relative, _foreign(prefix) / relative)
     _reserve(prefix)
     journal = {
@@ -224,9 +224,8 @@ def _sweep(prefix: Path, listing: dict[str, list[str]]) -> None:
 
 def _put_foreign_back(prefix: Path) -> None:
     root = _foreign(prefix)
-    for folder, _, names in os.walk(root):
-        for name in names:
-            source = Path(folder, name)
+    for folder, inner, names in os.walk(root):
+        for source in [path for name in (*inner, *names) if (path := Path(folder, name)).is_symlink() or not path.is_dir()]:
             link_or_copy(source, prefix / source.relative_to(root))
 
 

@@ -15,11 +15,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from carrel.environments import distributions, inspection
+from carrel.environments import building, distributions, inspection
 from carrel.environments.kernels import prefix_of_spec
 
 _TOUCHED = "used"  # the kernel launcher knows it too
-_MARK = "environment.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,11 +84,8 @@ def _moment(file: Path, which: Literal["st_atime", "st_mtime"]) -> list[float]:
 
 def references(prefix: Path) -> list[Referrer]:
     """Return the publications and notebooks that the environment was rebuilt for; notebooks that are gone are left out."""
-    try:
-        mark = json.loads((inspection.state_folder(prefix) / _MARK).read_bytes())
-        noted = [str(one["to"]) for one in mark.get("references") or ()]
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return []
+    known = (building.read_mark(prefix) or {}).get("references")
+    noted = [str(one["to"]) for one in known if isinstance(one, dict) and "to" in one] if isinstance(known, list) else []
     return [Referrer("reference", one) for one in noted if not Path(one).is_absolute() or Path(one).exists()]
 
 

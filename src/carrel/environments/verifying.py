@@ -8,10 +8,15 @@ from pathlib import Path
 
 from carrel.core.errors import Unavailable
 from carrel.core.progress import CancelSignal
-from carrel.environments import inspection, processes
+from carrel.environments import distributions, inspection, processes
 
 _TIMEOUT = 120.0
 _CODE = "import sys\nfor name in sys.argv[1:]:\n    __import__(name)\nprint('.'.join(map(str, sys.version_info[:3])))\n"
+
+
+def modules_of(prefix: Path) -> list[str]:
+    """Return the modules of *prefix* that must still be importable when it was changed or copied."""
+    return ["ipykernel"] if any((folder / "ipykernel").is_dir() for folder in distributions.site_packages(prefix)) else []
 
 
 def verify(prefix: Path, modules: list[str], *, cancel: CancelSignal) -> str:

@@ -263,6 +263,9 @@ async def _download_from(url: str, record: dict[str, Any], filename: str, archiv
 
 def _copy(url: str, sink: _Sink) -> None:
     path = unquote(urlsplit(url).path)
-    with Path(path.lstrip("/") if os.name == "nt" else path).open("rb") as source:
+    file = Path(path.lstrip("/") if os.name == "nt" else path)
+    if file.exists() and not file.is_file():  # a lock may name devices, which never end
+        raise FileNotFoundError(f"{file} is not a file")
+    with file.open("rb") as source:
         while chunk := source.read(1 << 20):
             sink.write(chunk)

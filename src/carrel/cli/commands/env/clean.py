@@ -13,6 +13,7 @@ import click
 from carrel.cli.commands.env.list import since, size_text, used_by
 from carrel.cli.invocation import Invocation, subcommand, usage
 from carrel.cli.output import cancellable, columns, progress
+from carrel.core import clock
 from carrel.core.errors import CarrelError
 from carrel.core.progress import Progress
 from carrel.core.units import format_bytes
@@ -170,7 +171,7 @@ def _cache_lines(found: Sequence[Cleaned]) -> list[str]:
 
 
 def _json(one: KnownEnvironment, own: int) -> dict[str, Any]:
-    used = one.last_used.isoformat(timespec="seconds") if one.last_used else None
+    used = clock.to_rfc3339(one.last_used) if one.last_used else None
     return {"prefix": str(one.prefix), "name": one.name, "state": one.state, "last_used": used, "bytes": own}
 
 
