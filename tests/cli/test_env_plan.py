@@ -167,3 +167,20 @@ def test_moments_are_written_alike_everywhere(quick: QuickCarrel, desk: Path) ->
         quick.ok("env", "lock", desk, "--exclude-newer", moment)
     for words in (["plan", "gamma", "-p", desk], ["lock", desk]):
         assert "is not a date: write 2026-01-31" in quick("env", *words, "--exclude-newer", "soon").err
+
+
+def test_what_is_removed_and_updated_is_given_by_name(quick: QuickCarrel, desk: Path) -> None:
+    for words in (["remove", "six==1"], ["update", "six>=1"], ["plan", "--remove", "six>1"], ["install", "gamma", "--update", "six=1"]):
+        refused = quick("env", *words, "-p", desk)
+        assert (refused.code, "is not the name of a package" in refused.err) == (2, True), words
+    assert names(quick.json("env", "remove", "conda::six", "-p", desk, "--dry-run")["removed"]) == {"six": None}
+
+
+def test_a_place_that_is_taken(quick: QuickCarrel, desk: Path) -> None:
+    quick.ok("env", "create", "shelf", "alpha=1.0")
+    assert quick.json("env", "create", "shelf", "alpha=1.0")["built"] is False
+    refused = quick("env", "create", "shelf", "six")
+    assert (refused.code, "change it with 'carrel env install'" in refused.err) == (5, True)
+    quick.ok("env", "lock", desk, "-o", "conda-lock.yml")
+    refused = quick("env", "reproduce", "conda-lock.yml", "-p", quick.home / "data" / "envs" / "shelf")
+    assert (refused.code, "let it be replaced with --replace." in refused.err) == (5, True)

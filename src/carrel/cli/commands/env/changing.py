@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 import shlex
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -12,7 +13,7 @@ import click
 from jupyter_core.paths import jupyter_data_dir
 
 from carrel.cli.commands.env.choosing import Choices, change_options
-from carrel.cli.invocation import Command, Invocation, is_interactive, subcommand
+from carrel.cli.invocation import Command, Invocation, is_interactive, subcommand, usage
 from carrel.cli.output import cancellable, columns, count, progress
 from carrel.cli.places import active_prefix, prefix_option, prefix_words, sources_for_change
 from carrel.core.errors import Unsolvable
@@ -88,6 +89,17 @@ def _command(way: dict[str, Any], prefix: Path) -> list[str]:
     else:
         words += ["update" if change["update"] else "remove", "--prefix", str(prefix), *(change["update"] or change["remove"])]
     return words
+
+
+def bare_names(names: Sequence[str]) -> tuple[str, ...]:
+    """Return the names of installed packages as they were given, ``conda::`` and ``pypi::`` taken off."""
+    found = []
+    for text in names:
+        name = text.strip().removeprefix("conda::").removeprefix("pypi::")
+        if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]*", name):
+            usage(f"{text!r} is not the name of a package. Versions are for installing: carrel env install 'numpy<2'.")
+        found.append(name)
+    return tuple(found)
 
 
 def carry_out(invocation: Invocation, environment: Environment, packages: Sequence[Installed], change: Change, choices: Choices) -> None:
@@ -209,8 +221,9 @@ def command_on_names(text: str, change_of: Callable[[tuple[str, ...]], Change], 
     @prefix_option
     @change_options
     def command(invocation: Invocation, names: tuple[str, ...], prefix: Path | None, choices: Choices) -> None:
+        wish = change_of(bare_names(names))
         environment, packages = target(prefix)
-        carry_out(invocation, environment, packages, change_of(names), choices)
+        carry_out(invocation, environment, packages, wish, choices)
 
     command.help = text
     return command

@@ -92,7 +92,13 @@ def command(
     locked = content if isinstance(content, Lock) else _solve(invocation, content, choices)
     place = making.place_of(locked, target)
     channels, indexes = choices.channels, choices.indexes
-    made, built, warnings = making.build(invocation, locked, place, channels=channels, indexes=indexes)
+    try:
+        made, built, warnings = making.build(invocation, locked, place, channels=channels, indexes=indexes)
+    except Conflict as error:
+        if error.code not in ("prefix_taken", "environment_changed"):
+            raise
+        message = f"{place} exists and holds something else. Choose another place, or change it with 'carrel env install'."
+        raise Conflict(message, code="prefix_taken") from error
     if variables:
         warnings += _set_variables(made, dict(variables))
     # that other machines cannot get something does not matter here

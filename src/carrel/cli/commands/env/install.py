@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from carrel.cli.commands.env.changing import ANSWER, carry_out, target
+from carrel.cli.commands.env.changing import ANSWER, bare_names, carry_out, target
 from carrel.cli.commands.env.choosing import Choices, change_options
 from carrel.cli.invocation import Invocation, subcommand, usage
 from carrel.cli.places import hub_channel, hub_index, prefix_option
@@ -48,7 +48,9 @@ def command(
     NAMESPACE/NAME comes from the hub, NAMESPACE/label/LABEL/NAME from one of its labels.
     """
     environment, packages = target(prefix)
-    change = Change(wishes(invocation, environment, wanted, pypi=pypi, namespaces=choices.namespaces), remove, update)
+    change = Change(
+        wishes(invocation, environment, wanted, pypi=pypi, namespaces=choices.namespaces), bare_names(remove), bare_names(update)
+    )
     carry_out(invocation, environment, packages, change, choices)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from carrel.cli.commands.env.changing import PLANNED, plan_json, plan_lines, planned, target
+from carrel.cli.commands.env.changing import PLANNED, bare_names, plan_json, plan_lines, planned, target
 from carrel.cli.commands.env.choosing import Choices, planning_options
 from carrel.cli.commands.env.install import wishes
 from carrel.cli.invocation import Invocation, subcommand, usage
@@ -43,6 +43,8 @@ def command(
     if not (wanted or remove or update):
         usage("Say what to install, --remove or --update.")
     environment, packages = target(prefix)
-    change = Change(wishes(invocation, environment, wanted, pypi=pypi, namespaces=choices.namespaces), remove, update)
+    change = Change(
+        wishes(invocation, environment, wanted, pypi=pypi, namespaces=choices.namespaces), bare_names(remove), bare_names(update)
+    )
     made = planned(invocation, environment, packages, change, choices)
     invocation.answer(plan_json(made), plan_lines(made))

@@ -16,7 +16,7 @@ from carrel.cli.output import cancellable, progress
 from carrel.cli.places import source_options
 from carrel.client.credentials import normalize_hub_url
 from carrel.client.references import Reference
-from carrel.core.errors import BadRequest
+from carrel.core.errors import BadRequest, Conflict
 from carrel.environments.elsewhere import Elsewhere, platform_mismatch, solve_elsewhere
 from carrel.environments.environment_files import read_environment_file
 from carrel.environments.locations import current_platform
@@ -85,15 +85,19 @@ def command(
                 click.echo(line, err=True)
             invocation.confirm("Build this?")
     place = making.place_of(chosen, prefix)
-    made, built, warnings = making.build(
-        invocation,
-        chosen,
-        place,
-        channels=channels,
-        indexes=indexes,
-        reference=str(lock.absolute()),
-        replace_changed=replace_changed,
-    )
+    try:
+        made, built, warnings = making.build(
+            invocation,
+            chosen,
+            place,
+            channels=channels,
+            indexes=indexes,
+            reference=str(lock.absolute()),
+            replace_changed=replace_changed,
+        )
+    except Conflict as error:
+        error.detail = error.detail.replace("let it be replaced.", "let it be replaced with --replace.")
+        raise
     making.answer(
         invocation,
         made,
