@@ -115,6 +115,20 @@ def test_into_a_script_and_a_notebook(quick: QuickCarrel, venv: Path, packages: 
     assert "requirements" not in json.loads(notebook.read_bytes())["metadata"]
 
 
+def test_into_a_link_to_a_program(quick: QuickCarrel, venv: Path, packages: PackageIndex) -> None:
+    program, link = quick.home / "program.py", quick.home / "link.py"
+    program.write_text("import tide\n")
+    program.chmod(0o750)
+    link.symlink_to(program.name)
+    quick.ok("env", "export", venv, "--into", link, "--index", packages.url)
+    assert link.is_symlink()
+    assert "# /// script" in program.read_text()
+    assert program.stat().st_mode & 0o777 == 0o750
+    saved = program.stat().st_mtime_ns, program.stat().st_ino
+    quick.ok("env", "export", venv, "--into", link, "--index", packages.url)
+    assert (program.stat().st_mtime_ns, program.stat().st_ino) == saved
+
+
 def test_a_conda_environment(quick: QuickCarrel, conda: Path, channel: ChannelServer) -> None:
     def content(*options: str) -> str:
         return str(quick.json("env", "export", conda, *options)["content"])

@@ -81,7 +81,7 @@ def parse_requirement(text: str) -> Requirement:
     """
     try:
         requirement = Requirement(text)
-        str(requirement.marker)
+        str(requirement)  # may fail where reading does not
     except InvalidRequirement:
         raise
     except (RecursionError, ValueError) as error:

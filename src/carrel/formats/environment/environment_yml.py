@@ -150,8 +150,9 @@ class _Dependencies:
         for key, content in section.items():
             inside = f"{what}.{key}"
             if key == "pip":
-                for position, line in enumerate(expect_texts(content, inside)):
-                    self._pip_line(line.strip(), f"{inside}[{position}]")
+                for position, text in enumerate(expect_texts(content, inside)):
+                    for line in text.strip().splitlines() or [""]:  # a block of text: each of its lines is one for pip
+                        self._pip_line(line.strip(), f"{inside}[{position}]")
             elif key.startswith("sel(") and key.endswith(")"):
                 expression = key[4:-1].strip()
                 if selectors.parse(expression) is None:

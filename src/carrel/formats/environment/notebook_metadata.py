@@ -209,6 +209,7 @@ def _thoth(value: Any, metadata: Mapping[str, Any]) -> EnvironmentSpec | None:
 
 
 def _embedded(value: Any, what: str) -> Mapping[str, Any]:
+    _check_text(value)
     return expect_mapping(load_json(value.encode(), what) if isinstance(value, str) else value, what)
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from carrel.core.errors import InvalidFile
 from carrel.formats.environment import selectors
+
+_NOT_IN_LINES = re.compile(r"[\0-\x08\n-\x1f\x7f\x85\u2028\u2029\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +63,18 @@ class EnvironmentSpec:
     constraints: tuple[str, ...] = ()
     pip_constraints: tuple[str, ...] = ()
     notes: tuple[str, ...] = field(default=(), compare=False)
+
+    def __post_init__(self) -> None:
+        """Refuse what would be another line wherever these texts are written in lines, and what is no character.
+
+        Raises
+        ------
+        InvalidFile
+        """
+        texts = (self.name, *self.channels, *self.dependencies, *self.pip, *(text for _, text in self.selected), self.requires_python)
+        for text in (*texts, *self.indexes, *self.constraints, *self.pip_constraints):
+            if _NOT_IN_LINES.search(text):
+                raise InvalidFile(f"{text[:80]!r} holds a character that no line of an environment file may hold.")
 
     def for_platform(self, platform: str) -> EnvironmentSpec:
         """Return the specification for *platform* alone: what is selected for it is among the dependencies.

