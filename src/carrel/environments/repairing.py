@@ -9,54 +9,26 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from carrel.core.errors import Cancelled, CarrelError, NotFound
 from carrel.core.progress import CancelSignal, NeverCancelled, OnProgress, Progress, ignore_progress
-from carrel.environments import building, conda_meta, distributions, files, inspection, reverting, salvaging, transactions, verifying
+from carrel.environments import building, conda_meta, files, inspection, repair_planning, reverting, salvaging, transactions, verifying
 from carrel.environments.applying import mark_requested, whole_or_not
 from carrel.environments.conda import engine
-from carrel.environments.conda_meta import CondaRecord, DamagedRecord
-from carrel.environments.distributions import Distribution
 from carrel.environments.health import problems
 from carrel.environments.health_python import relative_files
 from carrel.environments.models import Problem, PypiStep, Sources
 from carrel.environments.pypi import pylock, uv
-
-_RELINKED = ("damaged_record", "duplicate_record", "missing_files", "pip_over_conda", "dangling_interpreter")
-
-
-@dataclass(frozen=True, slots=True)
-class Repair:
-    """One thing that would be done: the problem and how, as a sentence."""
-
-    problem: Problem
-    action: str
-
-
-@dataclass(slots=True)
-class _Work:
-    """Everything that a repair of packages does."""
-
-    relink: dict[str, dict[str, Any]] = field(default_factory=dict)
-    damaged: list[DamagedRecord] = field(default_factory=list)
-    superfluous: list[CondaRecord] = field(default_factory=list)
-    reinstall: dict[str, Distribution] = field(default_factory=dict)
-    take_away: list[Distribution] = field(default_factory=list)
-    shadowed: list[tuple[Distribution, Distribution]] = field(default_factory=list)
-    leftovers: list[Path] = field(default_factory=list)
-    rewrite: dict[Path, bytes] = field(default_factory=dict)
-
-    def __bool__(self) -> bool:
-        return bool(self.relink or self.superfluous or self.reinstall or self.take_away or self.shadowed or self.leftovers)
+from carrel.environments.repair_planning import Repair, Work
 
 
 def repairs(prefix: str | os.PathLike[str], found: Iterable[Problem] | None = None) -> tuple[Repair, ...]:
     """Return what :func:`repair` would do in the environment at *prefix* (about *found*, if it was looked for already)."""
     path = inspection.absolute(prefix)
-    return _work(path, problems(path) if found is None else tuple(found))[1]
+    return repair_planning.plan(path, problems(path) if found is None else tuple(found))[1]
 
 
 def repair(
@@ -92,12 +64,12 @@ def repair(
     with transactions.exclusive(path):  # which brings an interrupted change back
         done += [Repair(problem, "brought back what was there before the change") for problem in interrupted]
         history = path / "conda-meta" / "history"
-        work, planned = _work(path, problems(path))
+        work, planned = repair_planning.plan(path, problems(path))
         aside = {record: record.read_bytes() for record in work.rewrite}
         _put_back(work.rewrite)
         try:
             if aside:  # with the records back, files that are gone show
-                work, more = _work(path, problems(path))
+                work, more = repair_planning.plan(path, problems(path))
                 planned += tuple(one for one in more if one.problem not in [known.problem for known in planned])
             if work or aside:
                 _carry_out(path, work, sources, on_event, cancel)
@@ -111,103 +83,7 @@ def repair(
     return tuple(done)
 
 
-def _work(prefix: Path, found: Sequence[Problem]) -> tuple[_Work, tuple[Repair, ...]]:
-    work, planned = _Work(), []
-    is_conda = conda_meta.is_conda_prefix(prefix)
-    scanned, damaged = conda_meta.scan_records(prefix) if is_conda else ([], [])
-    records: dict[str, list[CondaRecord]] = {}
-    for record in scanned:
-        records.setdefault(record.name, []).append(record)
-    broken = {record.name: record for record in damaged}
-    owned = {folder for record in scanned for folder in record.distributions}
-    pypi: dict[str, list[Distribution]] = {}
-    for one in distributions.read_distributions(prefix, without=owned):
-        pypi.setdefault(one.key, []).append(one)
-    for problem in found:
-        action = ""
-        match problem.code:
-            case "interrupted_change":
-                action = "bring back what was there before the change"
-            case "half_built":
-                action = f"remove {prefix}"
-            case "no_history":
-                action = "write an empty conda-meta/history"
-            case "leftover":
-                leftovers = [path for path in distributions.damaged_folders(prefix) if path.name == problem.names[0]]
-                work.leftovers += leftovers
-                action = f"remove {problem.names[0]}" if leftovers else ""
-            case "duplicate_distribution":
-                action = _one_of_several(work, prefix, pypi.get(problem.names[0], []))
-            case code if code in _RELINKED:
-                conda_name = problem.names[-1] if problem.names else ""
-                if conda_name in broken and (text := salvaging.text_of(broken[conda_name], prefix)) is not None:
-                    work.rewrite[broken[conda_name].path] = text
-                    planned.append(Repair(problem, f"write conda's record of {conda_name} again as it was"))
-                    continue
-                if conda_name in records or conda_name in broken:
-                    action = _relink(work, prefix, records.get(conda_name, []), broken.get(conda_name))
-                    if action and code == "pip_over_conda":
-                        over = [one for one in pypi.get(problem.names[0], []) if one not in work.take_away]
-                        work.take_away += over
-                        action = f"remove {problem.names[0]} {', '.join(one.version for one in over)} and {action}" if over else action
-                elif len(pypi.get(conda_name, [])) == 1:
-                    action = _reinstall(work, pypi[conda_name][0])
-        if action:
-            planned.append(Repair(problem, action))
-    return work, tuple(planned)
-
-
-def _relink(work: _Work, prefix: Path, records: Sequence[CondaRecord], broken: DamagedRecord | None) -> str:
-    chosen: CondaRecord | DamagedRecord | None = broken
-    if records:
-        # of several, the one whose files are there; then the one that was written last
-        gone = {record.path: _absent(prefix, conda_meta.files_of(record.path)) for record in records}
-        chosen = min(records, key=lambda record: (gone[record.path], -record.path.stat().st_mtime))
-    if chosen is None:
-        return ""
-    archive = salvaging.archive_of(chosen, prefix)
-    if archive is None:
-        return ""
-    if chosen.name not in work.relink:
-        work.relink[chosen.name] = archive
-        work.superfluous += [record for record in records if record is not chosen]
-        if broken is not None:
-            work.damaged.append(broken)
-    return f"install {chosen.name} {chosen.version} {chosen.build} again".rstrip()
-
-
-def _reinstall(work: _Work, one: Distribution) -> str:
-    if one.direct_url:
-        return ""  # from a folder, a repository or a file: not the same again for sure
-    work.reinstall[one.key] = one
-    return f"install {one.name} {one.version} again"
-
-
-def _one_of_several(work: _Work, prefix: Path, several: Sequence[Distribution]) -> str:
-    if len(several) < 2:
-        return ""
-    kept = max(several, key=lambda one: (_fitting(one), one.path.stat().st_mtime))
-    work.shadowed += [(one, kept) for one in several if one is not kept]
-    return f"keep {kept.name} {kept.version}, remove {', '.join(one.version for one in several if one is not kept)}"
-
-
-def _fitting(one: Distribution) -> float:
-    """Return which part of the files of *one* is there in the size that it should have."""
-    rows = [row for row in distributions.record_rows(one.path) if len(row) > 2 and row[2].isdigit()]
-    fitting = 0
-    for row in rows:
-        try:
-            fitting += (one.site_packages / row[0]).stat().st_size == int(row[2])
-        except OSError:
-            continue
-    return fitting / len(rows) if rows else 0.0
-
-
-def _absent(prefix: Path, names: Iterable[str]) -> int:
-    return sum(not os.path.lexists(prefix / name) for name in names)
-
-
-def _carry_out(prefix: Path, work: _Work, sources: Sources, on_event: OnProgress, cancel: CancelSignal) -> None:
+def _carry_out(prefix: Path, work: Work, sources: Sources, on_event: OnProgress, cancel: CancelSignal) -> None:
     fetched: list[dict[str, Any]] = []
     if work.relink:
         fetched = engine.fetch(list(work.relink.values()), headers=sources.headers, on_event=on_event, cancel=cancel, locked=True)
@@ -239,7 +115,7 @@ def _carry_out(prefix: Path, work: _Work, sources: Sources, on_event: OnProgress
 
 def _change(
     prefix: Path,
-    work: _Work,
+    work: Work,
     fetched: Sequence[Mapping[str, Any]],
     packages: Sequence[dict[str, Any]],
     requested: Mapping[str, Sequence[str]],
@@ -287,7 +163,7 @@ def _keep_records(whole: Mapping[Path, bytes]) -> None:
             files.write_atomically(path, data)
 
 
-def _lock(prefix: Path, work: _Work, sources: Sources, cancel: CancelSignal) -> list[dict[str, Any]]:
+def _lock(prefix: Path, work: Work, sources: Sources, cancel: CancelSignal) -> list[dict[str, Any]]:
     """Return the very versions of the Python packages to install again, as the indexes have them.
 
     Packages that no index has now are left as they are, unless there is nothing else to repair: then that is the error.
@@ -313,13 +189,13 @@ def _python_of(prefix: Path, fetched: Iterable[Mapping[str, Any]]) -> str:
     return found or inspection.python_version(prefix, inspection.kind_of(prefix))
 
 
-def _files_to_remove(prefix: Path, work: _Work) -> list[str]:
+def _files_to_remove(prefix: Path, work: Work) -> list[str]:
     """Return the files that belong to a record or list of files that will be gone before the journal is written."""
     superfluous = [name for record in work.superfluous for name in conda_meta.files_of(record.path)]
     return superfluous + [name for one, _ in work.shadowed for name in relative_files(one, prefix)]
 
 
-def _loose(prefix: Path, work: _Work) -> list[str]:
+def _loose(prefix: Path, work: Work) -> list[str]:
     """Return all files below folders that are removed as a whole."""
     found = []
     for root in [*work.leftovers, *(one.path for one, _ in work.shadowed)]:
@@ -330,7 +206,7 @@ def _loose(prefix: Path, work: _Work) -> list[str]:
     return found
 
 
-def _set_aside(prefix: Path, work: _Work, fetched: Sequence[Mapping[str, Any]]) -> dict[Path, bytes]:
+def _set_aside(prefix: Path, work: Work, fetched: Sequence[Mapping[str, Any]]) -> dict[Path, bytes]:
     """Make the records readable, so that the journal can be written; return what they held.
 
     A damaged record becomes one of the same package with the files that it has: should this process die, the environment is

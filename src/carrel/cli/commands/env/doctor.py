@@ -14,7 +14,7 @@ from carrel.cli.invocation import Invocation, subcommand
 from carrel.cli.output import cancellable, count, progress
 from carrel.cli.places import EnvironmentFolder, active_prefix, configured, hub_headers, prefix_option, source_options, which_folder
 from carrel.environments import Problem, Sources, inspect, problems, repair, repairs
-from carrel.environments.repairing import Repair
+from carrel.environments.repair_planning import Repair
 
 _ANSWER = {
     "prefix": "Folder of the environment.",
