@@ -6,7 +6,9 @@ import hashlib
 import json
 import os
 import signal
+import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -23,6 +25,7 @@ from carrel.environments import (
     distributions,
     files,
     housekeeping,
+    locks,
     processes,
     remedy_notes,
     repair,
@@ -283,3 +286,15 @@ def test_a_link_to_a_folder_comes_back_as_any_file_does(tmp_path: Path) -> None:
     (prefix / "share" / "data").write_text("of the package")
     transactions.roll_back(prefix)
     assert (prefix / "share" / "data").readlink() == data
+
+
+def test_the_lock_of_a_dead_process_is_waited_for_a_moment(tmp_path: Path) -> None:
+    """A child that it was starting when it was killed still has its files."""
+    release = locks.acquire(tmp_path / "lock")
+    assert release is not None
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    (tmp_path / "lock.holder.json").write_text(json.dumps({"pid": dead.pid, "user": "me", "since": "2026-01-01T00:00:00Z"}))
+    threading.Timer(0.2, release).start()
+    with locks.locked(tmp_path / "lock", "it"):
+        assert json.loads((tmp_path / "lock.holder.json").read_bytes())["pid"] == os.getpid()

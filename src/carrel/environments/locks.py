@@ -28,6 +28,7 @@ except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
 _POLL_SECONDS = 0.05
+_INHERITED_SECONDS = 2.0
 _BUSY = frozenset({errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES})
 
 
@@ -52,8 +53,9 @@ def locked(path: Path, what: str, *, wait: float = 0) -> Iterator[None]:
     holder = path.with_suffix(".holder.json")
     deadline = time.monotonic() + wait
     while (release := acquire(path)) is None:
-        if time.monotonic() >= deadline:
-            by = _read(holder)
+        by = _read(holder)
+        # a child that was being started when its parent was killed holds the parent's files for a moment more
+        if time.monotonic() >= deadline + (_INHERITED_SECONDS if _is_gone(by.get("pid")) else 0):
             who = f" (process {by['pid']} of {by['user']}, since {by['since'][:16].replace('T', ' ')} UTC)" if by else ""
             raise Locked(f"Another process is working on {what}{who}. Wait until it is done, or cancel it there.", **by)
         time.sleep(_POLL_SECONDS)
@@ -186,6 +188,12 @@ def _owner(path: Path) -> str:
         return f"user {path.stat().st_uid}"
     except (OSError, AttributeError, NotImplementedError):
         return ""
+
+
+def _is_gone(pid: object) -> bool:
+    import psutil  # here, because most locks are free
+
+    return isinstance(pid, int) and not psutil.pid_exists(pid)
 
 
 def _read(path: Path) -> dict[str, str]:
