@@ -22,7 +22,8 @@ from carrel.environments.credentials import strip_url
 from carrel.environments.elsewhere import Elsewhere, platform_mismatch, solve_elsewhere
 from carrel.environments.locations import current_platform
 from carrel.environments.rebuilding import add_reference
-from carrel.formats.environment import conda_lock, load_lock
+from carrel.formats.environment import identifying, load_lock, reading
+from carrel.formats.environment.identifying import LOCKS
 from carrel.formats.environment.lock import Lock, LockKind, LockSet, split_conda_url
 from carrel.sharing import notebook as notebooks
 from carrel.sharing.placing import place
@@ -135,10 +136,7 @@ def fetch(client: HubClient, reference: Reference, cancel: CancelSignal | None =
     names = (LOCK_FILENAMES[0], f"pylock.{current_platform()}.toml", *LOCK_FILENAMES[1:])
     lock_file = next((file for name in names for file in release.files if file.filename == name), None)
     if lock_file is None:
-        lock_file = next(
-            (f for f in release.files if f.kind == Kind.ENVIRONMENT and ("conda-lock" in f.filename or f.filename.startswith("pylock."))),
-            None,
-        )
+        lock_file = next((file for file in release.files if file.kind == Kind.ENVIRONMENT and _is_lock(file)), None)
     if notebook_file is None and lock_file is None:
         raise NotFound(
             f"{reference} holds neither a notebook nor a locked environment, so there is nothing to rebuild.", code="not_reproducible"
@@ -150,11 +148,21 @@ def fetch(client: HubClient, reference: Reference, cancel: CancelSignal | None =
     return Publication(package, release, notebook_file, notebook, lock_file, locks)
 
 
+def _is_lock(file: File) -> bool:
+    """Whether *file* is one of the locks that the pages of a hub say can be reproduced."""
+    told = file.attributes.get("format")
+    return told in LOCKS if told else identifying.by_name(file.filename) in LOCKS
+
+
 def _read_locks(filename: str, content: bytes) -> LockSet:
-    """Return the locks of a file, for other platforms too: they are shown, and not built."""
-    if "conda-lock" in filename:
-        return conda_lock.read_all(content)
-    return LockSet((load_lock(filename, content, current_platform()),))
+    """Return the locks of a file, for other platforms too: they are shown, and not built.
+
+    Raises
+    ------
+    carrel.core.errors.BadRequest
+    """
+    found = reading.read(filename, content, platform=current_platform())
+    return found if isinstance(found, LockSet) else LockSet((load_lock(filename, content),))
 
 
 def target_prefix(lock: Lock, folder: Path | None = None) -> tuple[Path, bool]:

@@ -14,7 +14,7 @@ from carrel.core.errors import BadRequest, Forbidden, NotFound, Unprocessable
 from carrel.core.progress import ignore_progress
 from carrel.environments import Sources
 from carrel.environments.locations import current_platform
-from carrel.formats.environment import dump_lock
+from carrel.formats.environment import dump_lock, writing
 from carrel.formats.environment.lock import Lock, LockedConda, LockedPypi, LockKind, LockSet
 from carrel.sharing import reproduce as reproducing
 from carrel.sharing.publish import require_decisions
@@ -41,6 +41,7 @@ class Hub:
 
     def __init__(self, lock=LOCK, files=None, paths=None):
         notebook = {"nbformat": 4, "nbformat_minor": 5, "metadata": {"carrel": {"files": paths or {}}}, "cells": []}
+        self.attributes = {}
         self.contents = {"work.ipynb": ("notebook", json.dumps(notebook).encode())}
         if lock is not None:
             filename, content = dump_lock(lock)
@@ -52,7 +53,8 @@ class Hub:
 
     def release(self, namespace, name, version):
         files = tuple(
-            File(name, kind, hashlib.sha256(content).hexdigest(), len(content), name) for name, (kind, content) in self.contents.items()
+            File(name, kind, hashlib.sha256(content).hexdigest(), len(content), name, attributes=self.attributes.get(name, {}))
+            for name, (kind, content) in self.contents.items()
         )
         return Release(namespace, name, "7" if version == "latest" else version, files=files)
 
@@ -62,6 +64,19 @@ class Hub:
     def download(self, file, target, **options):
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(self.contents[file.filename][1])
+
+
+@pytest.mark.parametrize("name", ["pixi.lock", "explicit.txt", "work.explicit"])
+def test_locks_of_other_tools_are_found(name):
+    hub = Hub(lock=None)
+    form = "pixi.lock" if name == "pixi.lock" else "explicit"
+    written = writing.write(LOCK if form == "pixi.lock" else replace(LOCK, pypi=()), form)[1]
+    hub.contents |= {"requirements.txt": ("environment", b"a\n"), name: ("environment", written)}
+    told = "pixi-lock" if name == "pixi.lock" else "explicit"
+    hub.attributes = {name: {"format": told}, "requirements.txt": {"format": "requirements"}}
+    found = reproducing.fetch(hub, Reference("acme", "analysis"))
+    assert found.lock_file.filename == name
+    assert [item.name for item in found.locks.locks[0].conda] == ["a"]
 
 
 @pytest.fixture
