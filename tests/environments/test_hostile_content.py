@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from carrel.core.errors import CarrelError, Conflict, InvalidFile
+from carrel.core.errors import BadRequest, CarrelError, Conflict, InvalidFile
 from carrel.core.progress import NeverCancelled, ignore_progress
 from carrel.environments import (
     Change,
@@ -32,6 +32,7 @@ from carrel.environments import (
     revisions,
     transactions,
 )
+from carrel.environments.cloning import clone
 from carrel.environments.conda import engine
 from carrel.environments.conda.cache import PackageStore, contents
 from carrel.environments.keeping import Store
@@ -298,3 +299,12 @@ def test_the_lock_of_a_dead_process_is_waited_for_a_moment(tmp_path: Path) -> No
     threading.Timer(0.2, release).start()
     with locks.locked(tmp_path / "lock", "it"):
         assert json.loads((tmp_path / "lock.holder.json").read_bytes())["pid"] == os.getpid()
+
+
+def test_a_copy_is_not_made_inside_its_original_through_a_link(tmp_path: Path) -> None:
+    (tmp_path / "env" / "conda-meta").mkdir(parents=True)
+    (tmp_path / "env" / "share").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "env" / "share")
+    with pytest.raises(BadRequest) as refused:
+        clone(tmp_path / "env", tmp_path / "link" / "copy")
+    assert refused.value.code == "copy_inside"

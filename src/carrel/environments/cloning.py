@@ -74,7 +74,8 @@ def clone(
     cancel = cancel or NeverCancelled()
     environment = inspection.inspect(source)
     prefix = inspection.absolute(target)
-    if prefix.is_relative_to(environment.prefix) or environment.prefix.is_relative_to(prefix):
+    real, original = prefix.resolve(), environment.prefix.resolve()
+    if real.is_relative_to(original) or original.is_relative_to(real):
         raise BadRequest(f"{prefix} is not a place for a copy of {environment.prefix}: one would lie in the other.", code="copy_inside")
     with building.exclusive(prefix, on_event, cancel), _unchanging(environment):
         _clear(prefix)
