@@ -287,7 +287,7 @@ def test_what_was_asked_for_is_not_left_out(places: Sources) -> None:
 
 def test_a_solved_lock_can_be_rebuilt(sources: Sources, pypi: Sources, tmp_path: Path) -> None:
     both = Sources(sources.channels, pypi.indexes)
-    spec = EnvironmentSpec(dependencies=("python", "beta=2"), pip=("alpha",))
+    spec = EnvironmentSpec(dependencies=("python", "beta=2"), pip=("Alpha[all]>=1,<3",))
     made = lock(spec, (), both).locks[0]
     prefix = environment_folder(made, tmp_path)
     rebuild(made, prefix)

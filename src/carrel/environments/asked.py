@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -113,6 +114,12 @@ class Roots:
     optional: frozenset[str] = field(default_factory=frozenset)
 
 
+def name_of(text: str) -> str:
+    """Return the name of the package that *text*, of whichever form, asks for, in lower case; empty where none can be seen."""
+    found = re.match(r"\s*(?:[^\s\[\]]*::)?([A-Za-z0-9_][A-Za-z0-9_.-]*)(?![\w.+-])", text)
+    return found[1].lower() if found else ""
+
+
 def roots(lock: Lock) -> Roots:
     """Return the roots of *lock*: what was asked for, and what no other package in it needs.
 
@@ -124,8 +131,7 @@ def roots(lock: Lock) -> Roots:
     wanted_conda: dict[str, str] = {}
     wanted_pypi: dict[str, str] = {}
     for text in lock.requested:
-        name = text.split()[0] if text.strip() else ""
-        key = normalize(name.partition("==")[0].partition("[")[0])
+        key = normalize(name_of(text))
         if key in pypi and (key not in conda or text == f"{key}=={pypi[key].version}"):
             wanted_pypi[key] = key  # the version is that which was there: preferred, but not asked for
         elif (parsed := _conda_spec(text)) and (parsed[0] in conda or not lock.pypi):

@@ -16,7 +16,7 @@ from pathlib import Path
 from carrel.core import clock
 from carrel.core.errors import BadRequest, Conflict, InsufficientStorage, InvalidFile, NotFound, Unprocessable
 from carrel.core.progress import CancelSignal, NeverCancelled, OnProgress, Progress, ignore_progress
-from carrel.environments import archive_sources, building, compiling, conda_meta, files, inspection, transactions, usage, verifying
+from carrel.environments import archive_sources, asked, building, compiling, conda_meta, files, inspection, transactions, usage, verifying
 from carrel.environments.applying import mark_requested
 from carrel.environments.conda import engine
 from carrel.environments.locations import current_platform, environments_folder
@@ -216,9 +216,9 @@ def _build(lock: Lock, prefix: Path, sources: Sources, hubs: Sequence[str], on_e
             raise InvalidFile("The lock has Python packages but no Python.", code="incomplete_lock")
         on_event(Progress("download", 0, sum(p.size for p in lock.pypi), "bytes", f"Fetching {len(lock.pypi)} Python packages"))
         archive_sources.install_python(python, lock, sources, hubs, on_event=on_event, cancel=cancel)
-        asked = {normalize(text.partition("==")[0]) for text in lock.requested}
+        wanted = {normalize(asked.name_of(text)) for text in lock.requested}
         pins = {normalize(p.name): p.version for p in lock.pypi}
-        mark_requested(prefix, PypiStep(install=pins, requested=tuple(name for name in pins if name in asked)))
+        mark_requested(prefix, PypiStep(install=pins, requested=tuple(name for name in pins if name in wanted)))
 
 
 def _link_conda(lock: Lock, prefix: Path, sources: Sources, hubs: Sequence[str], on_event: OnProgress, cancel: CancelSignal) -> None:
@@ -243,8 +243,7 @@ def _link_conda(lock: Lock, prefix: Path, sources: Sources, hubs: Sequence[str],
     fetched = engine.fetch(wanted, headers=sources.headers, on_event=on_event, cancel=cancel, locked=True, copies_in=copies, others=others)
     (prefix / "conda-meta").mkdir(parents=True)
     names = {package.name for package in lock.conda}
-    requested = {spec.split()[0].partition("=")[0].rstrip("<>!~").lower(): (spec,) for spec in lock.requested if spec.strip()}
-    requested = {name: specs for name, specs in requested.items() if name in names}
+    requested = {name: (text,) for text in lock.requested if (name := asked.name_of(text)) in names}
     engine.link(prefix, fetched, requested=requested, headers={}, on_event=on_event, cancel=cancel)
 
 
