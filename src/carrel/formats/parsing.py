@@ -16,6 +16,7 @@ from carrel.formats.text import as_utf8, decode_text
 from carrel.formats.yaml_documents import dump_yaml, load_yaml
 
 __all__ = [
+    "TOML_TEXT",
     "as_utf8",
     "check_values",
     "decode_text",
@@ -45,7 +46,7 @@ _LONGEST_NUMBER = 64  # bits, which is what TOML asks for
 _ESCAPED_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 _ESCAPED_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 # Strings and comments of TOML, and what is left of a key with dots when its quoted parts are gone.
-_TOML_TEXT = re.compile(r'"""(?:[^\\]|\\.)*?"""|\'\'\'.*?\'\'\'|"(?:[^"\\\n]|\\.)*"|\'[^\'\n]*\'|#[^\n]*', re.DOTALL)
+TOML_TEXT = re.compile(r'"""(?:[^\\]|\\.)*?"""|\'\'\'.*?\'\'\'|"(?:[^"\\\n]|\\.)*"|\'[^\'\n]*\'|#[^\n]*', re.DOTALL)
 _TOML_KEY = re.compile(r'[A-Za-z0-9_."\t -]+')
 _TOML_PLACE = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)\Z")
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
@@ -151,7 +152,7 @@ def load_toml(data: bytes, what: str) -> dict[str, Any]:
     """
     text = decode_text(data, what)
     # The time that the parser takes for a key grows with the square of its parts.
-    if any(run[0].count(".") > _DEPTH for run in _TOML_KEY.finditer(_TOML_TEXT.sub('""', text))):
+    if any(run[0].count(".") > _DEPTH for run in _TOML_KEY.finditer(TOML_TEXT.sub('""', text))):
         raise InvalidFile(f"{what} is nested too deeply.")
     try:
         document = tomllib.loads(text)

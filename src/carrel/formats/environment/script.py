@@ -6,10 +6,12 @@ Everything around a block stays as it is, byte for byte; so do the members of a 
 from __future__ import annotations
 
 import re
+import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+import tomli_w
 from packaging.requirements import InvalidRequirement, Requirement
 
 from carrel.core.errors import BadRequest, InvalidFile
@@ -18,7 +20,7 @@ from carrel.formats.environment.description import Description
 from carrel.formats.environment.requirements import describe_requirements, without_hashes
 from carrel.formats.environment.spec import EnvironmentSpec
 from carrel.formats.environment.uv_options import exclude_newer, index_urls, requirement_from, requires_python
-from carrel.formats.parsing import decode_text, expect_mapping, expect_texts, invalid_line, load_toml, with_lines
+from carrel.formats.parsing import TOML_TEXT, decode_text, expect_mapping, expect_texts, invalid_line, load_toml, with_lines
 
 if TYPE_CHECKING:
     from tomlkit import TOMLDocument
@@ -27,6 +29,7 @@ _WHAT = "The script"
 _OPENING = re.compile(r"# /// ([a-zA-Z0-9-]+)\Z")
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\n|\r|\Z)")
 _BLANK = re.compile(r"\n{3,}")
+_OURS = ("index", "index-url", "extra-index-url", "exclude-newer", "constraint-dependencies", "override-dependencies", "sources")
 _CODING = re.compile(r"[ \t\f]*#.*?coding[:=]")
 
 
@@ -210,14 +213,49 @@ def _says(block: Block, spec: EnvironmentSpec) -> bool:
 
 def _toml(spec: EnvironmentSpec, block: Block | None) -> str:
     """Return the TOML of a block: that of *block*, with the members that *spec* has a say in."""
+    content = block.content if block is not None else ""
+    uv = _uv(spec)
+    wanted = _document(spec, content, uv)
+    try:
+        made = _edited(spec, content, uv)
+        if tomllib.loads(made) == wanted:
+            return made
+    except Exception:  # noqa: S110 - tomlkit fails in many ways on tables that are not in one piece
+        pass
+    comments = "".join(f"{match[0]}\n" for match in TOML_TEXT.finditer(content) if match[0].startswith("#"))
+    return comments + tomli_w.dumps(wanted)
+
+
+def _document(spec: EnvironmentSpec, content: str, uv: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the block is to hold, as plain values."""
+    document = tomllib.loads(content)
+    document.pop("requires-python", None)
+    if spec.requires_python:
+        document["requires-python"] = spec.requires_python
+    document["dependencies"] = _plain(spec)
+    tool = dict(expect_mapping(document.pop("tool", {}), "tool"))
+    known = expect_mapping(tool.pop("uv", {}), "tool.uv")
+    if known := {**{key: value for key, value in known.items() if key not in _OURS}, **uv}:
+        tool["uv"] = known
+    return {**document, "tool": tool} if tool else document
+
+
+def _edited(spec: EnvironmentSpec, content: str, uv: Mapping[str, Any]) -> str:
+    """Return *content* with what changes, comments and order of the rest as they are."""
     import tomlkit  # only who writes waits for it
 
-    document = tomlkit.parse(block.content) if block is not None else tomlkit.document()
+    document = tomlkit.parse(content)
     if spec.requires_python:
         document["requires-python"] = spec.requires_python
     else:
         document.pop("requires-python", None)
     document["dependencies"] = _array(_plain(spec))
+    _merge_uv(document, uv)
+    made = tomlkit.dumps(document).strip("\n")
+    return made if '"""' in made or "'''" in made else _BLANK.sub("\n\n", made)
+
+
+def _uv(spec: EnvironmentSpec) -> dict[str, Any]:
     uv: dict[str, Any] = {}
     if spec.indexes:
         # the last one is asked last, and no other is
@@ -227,19 +265,16 @@ def _toml(spec: EnvironmentSpec, block: Block | None) -> str:
         uv["exclude-newer"] = spec.exclude_newer.isoformat().replace("+00:00", "Z")
     if spec.pip_constraints:
         uv["constraint-dependencies"] = list(spec.pip_constraints)
-    _merge_uv(document, uv)
-    made = tomlkit.dumps(document).strip("\n")
-    return made if '"""' in made or "'''" in made else _BLANK.sub("\n\n", made)
+    return uv
 
 
 def _merge_uv(document: TOMLDocument, uv: Mapping[str, Any]) -> None:
     import tomlkit
 
-    ours = ("index", "index-url", "extra-index-url", "exclude-newer", "constraint-dependencies", "override-dependencies", "sources")
     tool = document.get("tool")
     known = tool.get("uv") if isinstance(tool, dict) else None
     if isinstance(known, dict):
-        for key in ours:
+        for key in _OURS:
             known.pop(key, None)
     if not uv and not known:
         if isinstance(tool, dict) and "uv" in tool:

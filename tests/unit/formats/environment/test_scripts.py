@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -195,3 +196,28 @@ def test_what_a_block_cannot_say(spec: EnvironmentSpec, code: str) -> None:
 
 def test_a_long_run_of_openings_is_read_at_once() -> None:
     assert list(script.blocks("# /// a\n" * 200_000)) == []
+
+
+@pytest.mark.parametrize(
+    "toml",
+    [
+        '[tool.uv.sources]\na = {path = "x"}\n[extra]\nk = 1\n[tool.uv]\nprerelease = "allow"',
+        '[[tool.uv.index]]\nurl = "https://h.example/"\n[tool.uv]\nexclude-newer = "2026-01-01"\nprerelease = "allow"',
+        '# kept\ntool.uv = {prerelease = "allow", index-url = "https://h.example/"}',
+        '[tool.uv.pip]\nz = 1\n[extra]\nk = 1\n[[tool.uv.index]]\nurl = "https://h.example/"\n[tool]\nuv.prerelease = "allow" # kept',
+    ],
+)
+def test_tables_in_several_pieces_lose_nothing(toml: str) -> None:
+    text = "#!/bin/x\n# /// script\n" + "".join(f"# {line}\n" for line in toml.splitlines()) + "# ///\nprint()\n"
+    spec = EnvironmentSpec(pip=("q==1",), indexes=("https://i.example/s", "https://j.example/s"), pip_constraints=("z<2",))
+    written = script.write_text(spec, text)
+    block = script.find(written)
+    assert block is not None
+    assert script.read_block(block) == spec
+    before, after = tomllib.loads(toml), tomllib.loads(block.content)
+    assert after.get("extra") == before.get("extra")
+    assert after["tool"]["uv"]["prerelease"] == "allow"
+    assert after["tool"]["uv"].get("pip") == before["tool"]["uv"].get("pip")
+    assert ("# kept" in block.content) == ("# kept" in toml)
+    assert written.startswith("#!/bin/x\n")
+    assert written.endswith("# ///\nprint()\n")
