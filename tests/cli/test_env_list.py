@@ -81,8 +81,8 @@ def test_unused_environments_go_with_their_kernels(quick: QuickCarrel, home: Pat
 
 
 def test_one_that_is_named_goes_whatever_its_age_unless_something_runs_in_it(quick: QuickCarrel, home: Path) -> None:
-    assert quick("env", "clean", "elsewhere", "--yes").code == 2
-    assert quick("env", "clean", home / "elsewhere", "--yes").code == 2
+    assert quick("env", "clean", "elsewhere", "--yes").code == 3
+    assert quick("env", "clean", home / "elsewhere", "--yes").code == 3
     program = "print(1, flush=True); import time; time.sleep(60)"
     with subprocess.Popen([home / "data" / "envs" / "fresh" / "bin" / "python", "-c", program], stdout=subprocess.PIPE) as process:
         assert process.stdout is not None

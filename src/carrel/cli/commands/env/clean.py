@@ -11,10 +11,10 @@ from typing import Any
 import click
 
 from carrel.cli.commands.env.list import since, size_text, used_by
-from carrel.cli.invocation import Invocation, subcommand, usage
+from carrel.cli.invocation import Invocation, subcommand
 from carrel.cli.output import cancellable, columns, progress
 from carrel.core import clock
-from carrel.core.errors import CarrelError
+from carrel.core.errors import CarrelError, NotFound
 from carrel.core.progress import Progress
 from carrel.core.units import format_bytes
 from carrel.environments import cache_cleaning, disk_usage, housekeeping, inspection
@@ -146,7 +146,7 @@ def _named(names: Sequence[str]) -> list[KnownEnvironment]:
         path = inspection.absolute(name) if "/" in name or "\\" in name else environments_folder() / name
         one = next((one for one in known if one.managed and one.prefix == inspection.absolute(path)), None)
         if one is None:
-            usage(f"{name!r} is no environment that was made here. 'carrel env list' lists them.")
+            raise NotFound(f"{name!r} is no environment that was made here. 'carrel env list' lists them.", code="environment_not_found")
         found.append(one)
     return found
 
