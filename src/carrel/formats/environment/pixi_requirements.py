@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from packaging.requirements import InvalidRequirement
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
 from carrel.core.errors import InvalidFile
-from carrel.formats.environment.checks import check_name
+from carrel.formats.environment.checks import check_name, check_url, parse_requirement
 from carrel.formats.environment.conda_specs import check_channel, check_spec
 from carrel.formats.parsing import expect_mapping, expect_text, expect_texts, refuse_credentials
 
@@ -128,3 +129,22 @@ def _git(table: Mapping[str, Any], what: str) -> str:
 
 def _fragment(table: Mapping[str, Any], what: str) -> str:
     return f"#subdirectory={expect_text(table['subdirectory'], f'{what}.subdirectory', length=500)}" if "subdirectory" in table else ""
+
+
+def requirement(text: str, what: str) -> str:
+    """Return the requirement (PEP 508) *text* in one way of writing.
+
+    Raises
+    ------
+    InvalidFile
+    """
+    try:
+        return str(parse_requirement(text))
+    except InvalidRequirement as error:
+        raise InvalidFile(f"{what}: {text[:100]!r} is not a requirement (PEP 508).", field=what) from error
+
+
+def check_index(value: Any, what: str) -> str:
+    """Return *value* if it is the address of an index, without credentials; empty when there is none."""
+    text = expect_text(value, what)
+    return check_url(text, what) if text else ""

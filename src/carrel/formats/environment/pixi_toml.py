@@ -8,15 +8,12 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from packaging.requirements import InvalidRequirement
-
 from carrel.core.errors import BadRequest, InvalidFile
 from carrel.core.names import is_subdir
 from carrel.formats.environment import selectors
-from carrel.formats.environment.checks import check_url, parse_requirement
 from carrel.formats.environment.conda_specs import check_channel
 from carrel.formats.environment.pixi_features import Content
-from carrel.formats.environment.pixi_requirements import conda_spec, python_requirement
+from carrel.formats.environment.pixi_requirements import check_index, conda_spec, python_requirement, requirement
 from carrel.formats.environment.pixi_toml_writing import write
 from carrel.formats.environment.spec import EnvironmentSpec
 from carrel.formats.parsing import as_utf8, check_values, expect_mapping, expect_text, expect_texts, invalid_line, load_toml, with_lines
@@ -236,7 +233,7 @@ class _Manifest:
         for what, texts in found:
             for position, text in enumerate(texts if isinstance(texts, list) else []):
                 if isinstance(text, str):
-                    yield f"{what}[{position}]", "", _requirement(text, f"{what}[{position}]")
+                    yield f"{what}[{position}]", "", requirement(text, f"{what}[{position}]")
                 else:
                     self._notes.append(f"{what}[{position}] includes another group; it was left out.")
 
@@ -349,16 +346,3 @@ class _Manifest:
         except (ValueError, OverflowError) as error:
             raise InvalidFile(f"{what} is neither a moment like 2026-01-31T12:00:00Z nor a duration like 7d.", field=what) from error
         return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
-
-
-def _requirement(text: str, what: str) -> str:
-    try:
-        return str(parse_requirement(text))
-    except InvalidRequirement as error:
-        raise InvalidFile(f"{what}: {text[:100]!r} is not a requirement (PEP 508).", field=what) from error
-
-
-def check_index(value: Any, what: str) -> str:
-    """Return *value* if it is the address of an index, without credentials; empty when there is none."""
-    text = expect_text(value, what)
-    return check_url(text, what) if text else ""
