@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterator
 from pathlib import PurePosixPath, PureWindowsPath
@@ -68,15 +67,10 @@ def write(lock: Lock, *, digest: str = "sha256") -> bytes:
     return ("\n".join(lines) + "\n").encode()
 
 
-def read(data: bytes, *, folder: str | None = None) -> Lock:
+def read(data: bytes) -> Lock:
     """Return the packages of an explicit file.
 
-    Parameters
-    ----------
-    data : bytes
-    folder : str, optional
-        The folder that relative paths start at. Without it they are refused, and so are ``~`` and environment variables,
-        which mean something on the reader's own machine alone.
+    Relative paths, ``~`` and environment variables, which mean something on the reader's own machine alone, are refused.
 
     Raises
     ------
@@ -97,7 +91,7 @@ def read(data: bytes, *, folder: str | None = None) -> Lock:
         elif line == _MARK:
             explicit = True
         elif line and not line.startswith("#"):
-            item = _package(line, number, folder)
+            item = _package(line, number)
             known = packages.setdefault(item.name, item)
             if known.url != item.url:
                 raise invalid_line(number, f"{item.name} is named a second time.")
@@ -155,12 +149,12 @@ def _lines(data: bytes) -> Iterator[tuple[int, str]]:
     return enumerate(map(str.strip, lines), start=1)
 
 
-def _package(line: str, number: int, folder: str | None) -> LockedConda:
+def _package(line: str, number: int) -> LockedConda:
     match = _LINE.match(line)
     if match is None:
         raise invalid_line(number, f"{line.partition('#')[0][:80]!r} is not the full address of a conda package, with a digest or without.")
     try:
-        url = check_url(_address(match["url"], folder), "The line")
+        url = check_url(_address(match["url"]), "The line")
     except InvalidFile as error:
         tell_line(error, number)
         raise
@@ -187,14 +181,12 @@ def _package(line: str, number: int, folder: str | None) -> LockedConda:
     )
 
 
-def _address(text: str, folder: str | None) -> str:
+def _address(text: str) -> str:
     """Return the URL that *text* is, or is a path for."""
     if "://" in text:
         return text
     if _WINDOWS.match(text):
         return PureWindowsPath(text).as_uri()
-    if folder is not None:
-        text = os.path.normpath(os.path.join(folder, os.path.expandvars(os.path.expanduser(text))))  # noqa: PTH111, PTH118 - text
     if not text.startswith("/"):
         raise InvalidFile(f"{text[:80]!r} is not the full address of a conda package.")
     return PurePosixPath(text).as_uri()

@@ -51,12 +51,6 @@ def test_digests_are_written_as_one_asks() -> None:
     ]
 
 
-def test_paths_mean_something_in_a_folder(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PACKAGES", "noarch")
-    lock = explicit.read(b"@EXPLICIT\n../$PACKAGES/a-1-0.conda\n", folder="/srv/here")
-    assert lock.conda[0].url == "file:///srv/noarch/a-1-0.conda"
-
-
 @pytest.mark.parametrize(
     ("text", "line"),
     [
