@@ -308,3 +308,17 @@ def test_a_copy_is_not_made_inside_its_original_through_a_link(tmp_path: Path) -
     with pytest.raises(BadRequest) as refused:
         clone(tmp_path / "env", tmp_path / "link" / "copy")
     assert refused.value.code == "copy_inside"
+
+
+def test_who_shares_an_environment_may_take_each_of_its_locks(tmp_path: Path) -> None:
+    """The first one to change it must not make files that lock the others of the group out."""
+    prefix = tmp_path / "env"
+    (prefix / ".carrel").mkdir(parents=True)
+    (prefix / ".carrel").chmod(0o2775)
+    before = os.umask(0o022)
+    try:
+        with transactions.exclusive(prefix):
+            modes = {path.name: path.stat().st_mode & 0o060 for path in (prefix / ".carrel").glob("*lock")}
+    finally:
+        os.umask(before)
+    assert modes == {"lock": 0o060, "work.lock": 0o060}

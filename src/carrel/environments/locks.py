@@ -122,7 +122,7 @@ def discard(path: Path) -> bool:
 
 def _acquire(path: Path) -> Callable[[], None] | None:
     while True:
-        handle = _open(path)
+        handle = open_file(path)
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             same = _leads_to(path, handle)
@@ -140,7 +140,8 @@ def _acquire(path: Path) -> Callable[[], None] | None:
         os.close(handle)
 
 
-def _open(path: Path) -> int:
+def open_file(path: Path) -> int:
+    """Open a lock file, made for as many as may write to its folder; return its descriptor. Not on Windows."""
     flags = os.O_CLOEXEC | os.O_NOFOLLOW
     # what exists is opened without O_CREAT: in a sticky folder systems refuse that for another user's file
     with contextlib.suppress(FileNotFoundError):

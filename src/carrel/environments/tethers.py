@@ -12,12 +12,11 @@ import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO
 
 import psutil
 
 from carrel.core.errors import Locked
-from carrel.environments import processes
+from carrel.environments import locks, processes
 
 _VARIABLE = "CARREL_WORKS_FOR"
 _PATIENCE_SECONDS = 10.0
@@ -42,16 +41,19 @@ def tied(path: Path, what: str) -> Iterator[None]:
         A program that a dead process started cannot be ended.
     """
     mark = str(path.resolve())
-    with path.open("a") as handle:
+    handle = locks.open_file(path) if os.name == "posix" else os.open(path, os.O_RDWR | os.O_CREAT)
+    try:
         _take(handle, mark, what)
-        token = processes.tether.set(processes.Tether((handle.fileno(),), {_VARIABLE: mark}))
+        token = processes.tether.set(processes.Tether((handle,), {_VARIABLE: mark}))
         try:
             yield
         finally:
             processes.tether.reset(token)
+    finally:
+        os.close(handle)
 
 
-def _take(handle: IO[str], mark: str, what: str) -> None:
+def _take(handle: int, mark: str, what: str) -> None:
     try:
         import fcntl
     except ImportError:
