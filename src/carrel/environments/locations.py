@@ -7,6 +7,7 @@ import os
 import platform
 import stat
 import sys
+import tempfile
 from pathlib import Path
 
 import platformdirs
@@ -74,11 +75,17 @@ def _is_shared() -> bool:
 
 def _make_shared(folder: Path) -> None:
     """Make a folder for those who may write to the one above it; what one puts there the others cannot take away."""
+    if folder.is_dir():
+        return
     above = folder.parent.stat()
-    with contextlib.suppress(FileExistsError):
-        folder.mkdir()
-        with contextlib.suppress(PermissionError):
-            folder.chmod(stat.S_IMODE(above.st_mode) & 0o2777 | 0o700 | stat.S_ISVTX)
+    # it has its mode before it has its name: another user may come in the same moment
+    partial = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    with contextlib.suppress(PermissionError):
+        partial.chmod(stat.S_IMODE(above.st_mode) & 0o2777 | 0o700 | stat.S_ISVTX)
+    try:
+        partial.rename(folder)
+    except OSError:  # somebody was faster
+        partial.rmdir()
 
 
 def data_folder() -> Path:
