@@ -230,7 +230,8 @@ def test_row_11_conda(tmp_path: Path, channel: tuple[Path, list[str]], monkeypat
             cold(tmp_path / "cache", "CARREL_CACHE_DIR")
             prefix, stages = new_prefix(tmp_path, "engine"), Stages()
             with Cost() as cost:
-                apply(plan(prefix, Change(tuple(Spec(name, None, "conda") for name in names)), Sources((url,))), on_event=stages)
+                made = plan(prefix, Change(tuple(Spec(name, None, "conda") for name in names)), Sources((url,)))
+                apply(made, on_event=stages, compile_files=False)  # the peers do not compile either
             ours.append(cost)
             starts.append(time.perf_counter() - stages.begun["verify"])
             peers.append(
@@ -259,8 +260,9 @@ def test_row_11_pypi(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ours, peers = [], []
     with served(root) as url:
         sources = Sources(indexes=(f"{url}/simple/",))
+        wish = Change((Spec("small0", None, "pypi"),))
         for _ in range(REPEATS):
-            ours.append(_in_venv(tmp_path, lambda python: apply(plan(python.parents[1], Change((Spec("small0", None, "pypi"),)), sources))))
+            ours.append(_in_venv(tmp_path, lambda python: apply(plan(python.parents[1], wish, sources), compile_files=False)))
             cost = _in_venv(tmp_path, lambda _: subprocess.run(command, check=True, env=uv.variables(sources)))
             peers.append((cost.seconds, cost.cpu))
     show(11, f"solve and install {WHEELS} wheels, nothing cached", ours, peers, "uv", "row_11_pypi", ratio=1.1)
