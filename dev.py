@@ -285,9 +285,6 @@ FRONT_END_CHECKS: dict[str, list[str]] = {
 FRONT_END_TESTS: dict[str, list[str]] = {"vitest": ["npx", "vitest", "run"]}
 
 
-SECOND_TRIES = 3  # tests that may fail and be tried again
-
-
 class Results:
     """The checks that failed."""
 
@@ -329,29 +326,12 @@ def exec_python(*arguments: str) -> int:
 
 
 def whole_suite() -> tuple[int, str]:
-    """Run pytest on everything; return the status and its closing line."""
-    # A file stays with one worker, because servers and browsers are started once per module.
-    return run_pytest("-n", str(min(4, os.cpu_count() or 1)), "--dist", "loadfile")
-
-
-def second_try(closing: str) -> bool:
-    """Run the few tests that failed once more, by themselves; return whether they pass, which makes them unstable, not wrong.
-
-    The suite drives servers, kernels and browsers on machines that are sometimes busy. More failures than a few are no accident.
-    """
-    count = re.search(r"(\d+) failed", closing)
-    if count is None or int(count[1]) > SECOND_TRIES or re.search(r"\d+ error", closing):
-        return False
-    say(f"\nTrying {count[1]} once more")
-    status, _ = run_pytest("--last-failed", "--last-failed-no-failures", "none")
-    return status == 0
-
-
-def run_pytest(*arguments: str) -> tuple[int, str]:
     """Run pytest with its output shown as it comes; return the status and its closing line."""
     env = {"CARREL_REQUIRE_ALL": "1"} if IN_CI else {}
     color = ["--color=yes"] if sys.stdout.isatty() else []
-    process = start([PYTHON, "-m", "pytest", "--ignore=tests/benchmarks", *arguments, *color], env=env)
+    # A file stays with one worker, because servers and browsers are started once per module.
+    workers = ["-n", str(min(4, os.cpu_count() or 1)), "--dist", "loadfile"]
+    process = start([PYTHON, "-m", "pytest", "--ignore=tests/benchmarks", *workers, *color], env=env)
     end = b""
     while process.stdout is not None and (chunk := os.read(process.stdout.fileno(), 65536)):
         sys.stdout.buffer.write(chunk)
@@ -382,12 +362,9 @@ def command_test(arguments: list[str]) -> int:
     results.check_all((PYTHON_CHECKS, ROOT), ({**FRONT_END_CHECKS, **FRONT_END_TESTS}, FRONT_END))
     say("Testing")
     status, closing = whole_suite()
-    if status and not second_try(closing):
-        results.failed.append("pytest")
-        status = 0
-    verdict = f"FAILED: {', '.join(results.failed)}." if results.failed else "All checks passed."
     if status:
-        verdict += " Some tests passed at the second try only: they are UNSTABLE, look at them."
+        results.failed.append("pytest")
+    verdict = f"FAILED: {', '.join(results.failed)}." if results.failed else "All checks passed."
     say(f"\nEverything took {time.monotonic() - began:.0f} s. {verdict}")
     if closing:
         say(closing)

@@ -100,12 +100,15 @@ def test_kills_at_random_moments_of_apply_and_undo(
         at = 0
         for number in range(KILLS):
             if at != number % 2:  # applying and undoing in turn, whatever the last kill left
-                assert shop.run(*moves[at]) == 0, shop.log.read_text()
+                durations[moves[at][0]] = shop.time_of(*moves[at])
                 at = 1 - at
             command, argument = moves[at]
             began = records(conda_env)
-            code = shop.run(command, argument, kill_after=moments.uniform(0, durations[command] * 1.05))
+            moment = moments.uniform(0, durations[command] * 1.05)
+            code = shop.run(command, argument, kill_after=moment)
             assert code in (0, -signal.SIGKILL), shop.log.read_text()
+            if code == 0:  # the machine is not as busy as it was
+                durations[command] = min(durations[command], moment)
             outcomes["in time"] += code != 0
             interrupted = transactions.is_interrupted(conda_env)
             if interrupted and number % 3 == 0:
@@ -117,8 +120,8 @@ def test_kills_at_random_moments_of_apply_and_undo(
             outcomes["before" if ended == at else "after"] += 1
             at = ended
     assert outcomes["before"] + outcomes["after"] == KILLS
-    assert outcomes["in time"] > KILLS * 0.4, outcomes
-    assert min(outcomes["apply repaired"], outcomes["restore repaired"]) >= 2, outcomes
+    assert outcomes["in time"] > KILLS * 0.6, outcomes
+    assert min(outcomes["apply repaired"], outcomes["restore repaired"]) >= 3, outcomes
     assert not _marked_processes(conda_env)
 
 
