@@ -214,13 +214,14 @@ def test_something_else_is_not_overwritten(mixed_env: Path, both: Sources, sourc
     (tmp_path / "mine" / "thesis.txt").touch()
     with pytest.raises(Conflict) as caught:
         rebuild(lock, tmp_path / "mine")
-    assert caught.value.code == "prefix_taken"
+    assert (caught.value.code, caught.value.fields) == ("prefix_taken", {"path": str(tmp_path / "mine")})
     rebuild(lock, tmp_path / "again")
     change(tmp_path / "again", sources, remove=["large"])
     assert not already_built(lock, tmp_path / "again")
     with pytest.raises(Conflict) as caught:
         rebuild(lock, tmp_path / "again")
     assert caught.value.code == "environment_changed"
+    assert caught.value.fields == {"path": str(tmp_path / "again"), "remedy": "replace"}
     rebuild(lock, tmp_path / "again", replace_changed=True)
     assert listed(tmp_path / "again") == listed(mixed_env)
 

@@ -105,7 +105,8 @@ def rebuild(
     carrel.core.errors.NotFound
         No interpreter of the locked version is on this machine (code ``python_not_found``).
     carrel.core.errors.Conflict
-        Something else is at *prefix*.
+        Something else is at *prefix* (code ``prefix_taken``), or this environment, changed since (``environment_changed``). The
+        field ``path`` says where; ``remedy`` is ``replace`` where *replace_changed* would replace it.
     carrel.core.errors.Cancelled
     """
     cancel = cancel or NeverCancelled()
@@ -188,12 +189,13 @@ def _clear(prefix: Path, lock: Lock, replace_changed: bool) -> None:
         return
     mark = building.read_mark(prefix)
     if mark is None:
-        raise Conflict(f"{prefix} exists and was not made here. Choose another place.", code="prefix_taken")
+        raise Conflict(f"{prefix} exists and was not made here. Choose another place.", code="prefix_taken", path=str(prefix))
     if not replace_changed and mark.get("digest") != lock.digest:
-        raise Conflict(f"{prefix} holds another environment. Choose another place, or let it be replaced.", code="prefix_taken")
+        message = f"{prefix} holds another environment. Choose another place to keep it."
+        raise Conflict(message, code="prefix_taken", path=str(prefix), remedy="replace")
     if not replace_changed:
-        message = "This environment was changed after it was rebuilt. Keep it under another name, or let it be replaced."
-        raise Conflict(message, code="environment_changed")
+        message = f"{prefix} was changed after it was rebuilt. Choose another place to keep it as it is."
+        raise Conflict(message, code="environment_changed", path=str(prefix), remedy="replace")
     building.refuse_others_inside(prefix)
     with transactions.exclusive(prefix):
         pass

@@ -18,6 +18,7 @@ from carrel.core.errors import Forbidden, NotFound
 from carrel.core.kinds import Kind
 from carrel.core.progress import CancelSignal, OnProgress, Progress, ignore_progress
 from carrel.environments import Sources, already_built, environment_folder, inspect, install_kernelspecs, rebuild
+from carrel.environments.building import is_marked
 from carrel.environments.credentials import strip_url
 from carrel.environments.elsewhere import Elsewhere, platform_mismatch, solve_elsewhere
 from carrel.environments.locations import current_platform
@@ -168,15 +169,16 @@ def _read_locks(filename: str, content: bytes) -> LockSet:
 def target_prefix(lock: Lock, folder: Path | None = None) -> tuple[Path, bool]:
     """Return where the environment of *lock* lives and whether it is built: one folder for all notebooks with the same packages.
 
-    An environment that somebody changed after it was rebuilt is left alone; the exact one is built beside it.
+    What somebody changed after it was rebuilt, or put there, is left alone; the exact one is built beside it. One that is being
+    built now is shared, and what was left of a rebuild that was cut off is cleared by rebuilding.
     """
     base = environment_folder(lock, folder)
     prefix, number = base, 1
     while prefix.exists():
         if already_built(lock, prefix):
             return prefix, True
-        if not (prefix / "pyvenv.cfg").exists() and not (prefix / "conda-meta" / "history").exists():
-            break  # the remains of a rebuild that was cut off: rebuilding clears them
+        if is_marked(prefix) or (prefix.is_dir() and not any(prefix.iterdir())):
+            break
         number += 1
         prefix = base.with_name(f"{base.name}-{number}")
     return prefix, False

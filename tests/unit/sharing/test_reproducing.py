@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import threading
@@ -12,7 +13,7 @@ from carrel.client.models import File, Package, Release
 from carrel.client.references import Reference
 from carrel.core.errors import BadRequest, Forbidden, NotFound, Unprocessable
 from carrel.core.progress import ignore_progress
-from carrel.environments import Sources
+from carrel.environments import Sources, building
 from carrel.environments.locations import current_platform
 from carrel.formats.environment import dump_lock, writing
 from carrel.formats.environment.lock import Lock, LockedConda, LockedPypi, LockKind, LockSet
@@ -186,6 +187,18 @@ def test_a_changed_environment_is_left_alone(tmp_path, monkeypatch):
     assert reproducing.target_prefix(LOCK, tmp_path) == (base.with_name(base.name + "-2"), False)
     monkeypatch.setattr(reproducing, "already_built", lambda lock, prefix: True)
     assert reproducing.target_prefix(LOCK, tmp_path) == (base, True)
+
+
+def test_an_environment_is_built_beside_what_is_somebody_elses_and_not_beside_its_own_beginning(tmp_path):
+    base = tmp_path / LOCK.digest[:16]
+    base.mkdir()
+    assert reproducing.target_prefix(LOCK, tmp_path) == (base, False)
+    (base / "thesis.txt").touch()
+    assert reproducing.target_prefix(LOCK, tmp_path) == (base.with_name(base.name + "-2"), False)
+    (base / "pyvenv.cfg").touch()
+    with contextlib.suppress(KeyError), building.in_place(base, {}):
+        assert reproducing.target_prefix(LOCK, tmp_path) == (base, False)
+        raise KeyError
 
 
 def test_kernel_names():

@@ -96,7 +96,8 @@ def command(
             replace_changed=replace_changed,
         )
     except Conflict as error:
-        error.detail = error.detail.replace("let it be replaced.", "let it be replaced with --replace.")
+        if error.fields.get("remedy") == "replace":
+            error.detail += " Add --replace to replace it."
         raise
     making.answer(
         invocation,
