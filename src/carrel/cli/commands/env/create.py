@@ -13,7 +13,7 @@ import click
 
 from carrel.cli.commands.env import making
 from carrel.cli.commands.env.choosing import Choices, planning_options
-from carrel.cli.commands.env.install import wishes
+from carrel.cli.commands.env.wishing import wishes
 from carrel.cli.invocation import Invocation, subcommand, usage
 from carrel.cli.output import cancellable, progress
 from carrel.cli.places import EnvironmentFolder
@@ -93,25 +93,21 @@ def command(
     place = making.place_of(locked, target)
     channels, indexes = choices.channels, choices.indexes
     try:
-        made, built, warnings = making.build(invocation, locked, place, channels=channels, indexes=indexes)
+        made = making.build(invocation, locked, place, channels=channels, indexes=indexes)
     except Conflict as error:
         if error.code not in ("prefix_taken", "environment_changed"):
             raise
         message = f"{place} exists and holds something else. Choose another place, or change it with 'carrel env install'."
         raise Conflict(message, code="prefix_taken") from error
     if variables:
-        warnings += _set_variables(made, dict(variables))
+        made.warnings += _set_variables(made.environment, dict(variables))
     # that other machines cannot get something does not matter here
-    warnings += [problem.message for problem in locked.problems if problem.code != "local_channel"]
+    made.warnings += [problem.message for problem in locked.problems if problem.code != "local_channel"]
     making.answer(
         invocation,
         made,
-        packages=len(locked.conda) + len(locked.pypi),
-        digest=locked.digest,
-        built=built,
         began=began,
         kernel=kernel,
-        warnings=warnings,
         requested=list(locked.requested),
         problems=[{"name": problem.name, "code": problem.code, "message": problem.message} for problem in locked.problems],
     )
@@ -178,16 +174,7 @@ def _clone(invocation: Invocation, source: Path, target: Path | None, kernel: st
     if target.exists() and any(target.iterdir()):
         raise Conflict(f"{target} exists. Choose another place.", code="prefix_taken")
     with cancellable() as cancel, progress(invocation) as show:
-        made = clone(source, target, on_event=show, cancel=cancel)
-    making.answer(
-        invocation,
-        made,
-        packages=len(installed(made.prefix)),
-        digest=None,
-        built=True,
-        began=began,
-        kernel=kernel,
-        warnings=(),
-        requested=[package.name for package in installed(made.prefix) if package.requested],
-        problems=[],
-    )
+        copy = clone(source, target, on_event=show, cancel=cancel)
+    packages = installed(copy.prefix)
+    requested = [package.name for package in packages if package.requested]
+    making.answer(invocation, making.Made(copy, len(packages)), began=began, kernel=kernel, requested=requested, problems=[])

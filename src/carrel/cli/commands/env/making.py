@@ -7,6 +7,7 @@ import re
 import shlex
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -34,6 +35,29 @@ ANSWER = {
     "warnings": "What to know about it, as sentences.",
 }
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}\Z")
+
+
+@dataclass
+class Made:
+    """An environment that is there now.
+
+    Attributes
+    ----------
+    packages : int
+        How many are in it.
+    digest : str or None
+        Of what is locked; None for a copy.
+    built : bool
+        Whether it was built now.
+    warnings : list of str
+        What to know about it, as sentences.
+    """
+
+    environment: Environment
+    packages: int
+    digest: str | None = None
+    built: bool = True
+    warnings: list[str] = field(default_factory=list)
 
 
 def kernel_option(function: F) -> F:
@@ -92,13 +116,13 @@ def build(
     indexes: Sequence[str] = (),
     reference: str = "",
     replace_changed: bool = False,
-) -> tuple[Environment, bool, list[str]]:
-    """Build the environment of *lock*, or find it there; return it, whether it was built, and what was told meanwhile."""
+) -> Made:
+    """Build the environment of *lock*, or find it there."""
     told: list[str] = []
     built = not already_built(lock, prefix)
     sources, hubs = sources_for_rebuild(invocation, channels, indexes) if built else (Sources(), [])
     with cancellable() as cancel, progress(invocation) as show:
-        made = rebuild(
+        environment = rebuild(
             lock,
             prefix,
             sources=sources,
@@ -108,7 +132,7 @@ def build(
             on_event=_keeping(show, told),
             cancel=cancel,
         )
-    return made, built, told
+    return Made(environment, len(lock.conda) + len(lock.pypi), lock.digest, built, told)
 
 
 def _keeping(show: OnProgress, warnings: list[str]) -> OnProgress:
@@ -132,22 +156,11 @@ def give_kernels(prefix: Path, kernel: str | None) -> list[str]:
     return [folder.name for folder in install_kernelspecs(prefix, name, shown, user_data_folder=Path(jupyter_data_dir()))]
 
 
-def answer(
-    invocation: Invocation,
-    made: Environment,
-    *,
-    packages: int,
-    digest: str | None,
-    built: bool,
-    began: float,
-    kernel: str | None,
-    warnings: Sequence[str],
-    **more: Any,
-) -> None:
-    """Set the kernels up and tell where everything is."""
-    told = list(warnings)
+def answer(invocation: Invocation, made: Made, *, began: float, kernel: str | None, **more: Any) -> None:
+    """Set the kernels up and tell where everything is; *more* are further members of the answer."""
+    environment, told = made.environment, list(made.warnings)
     try:
-        kernels = give_kernels(made.prefix, kernel)
+        kernels = give_kernels(environment.prefix, kernel)
     except NotFound as error:
         kernels = []
         told.append(error.detail)
@@ -155,21 +168,21 @@ def answer(
         invocation.warn(text)
     seconds = time.monotonic() - began
     document = {
-        "prefix": str(made.prefix),
-        "kind": made.kind,
-        "python_version": made.python_version,
-        "packages": packages,
-        "digest": digest,
-        "built": built,
+        "prefix": str(environment.prefix),
+        "kind": environment.kind,
+        "python_version": environment.python_version,
+        "packages": made.packages,
+        "digest": made.digest,
+        "built": made.built,
         "seconds": round(seconds, 2),
         "kernels": kernels,
         "warnings": told,
         **more,
     }
-    done = f"{made.prefix} was there ({seconds:.1f} s)."
-    if built:
-        done = f"Built {made.prefix} with {count(packages, 'package')} in {seconds:.1f} s."
-    lines = [done, f"  Use it with        {how_to_use(made)}"]
+    done = f"{environment.prefix} was there ({seconds:.1f} s)."
+    if made.built:
+        done = f"Built {environment.prefix} with {count(made.packages, 'package')} in {seconds:.1f} s."
+    lines = [done, f"  Use it with        {how_to_use(environment)}"]
     lines += [f"  In Jupyter         kernel {name}" for name in kernels]
     lines += [] if kernels or kernel is not None else ["  Offer it in Jupyter with the option --kernel."]
     invocation.answer(document, lines)

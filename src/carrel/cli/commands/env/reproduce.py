@@ -86,7 +86,7 @@ def command(
             invocation.confirm("Build this?")
     place = making.place_of(chosen, prefix)
     try:
-        made, built, warnings = making.build(
+        made = making.build(
             invocation,
             chosen,
             place,
@@ -99,17 +99,7 @@ def command(
         if error.fields.get("remedy") == "replace":
             error.detail += " Add --replace to replace it."
         raise
-    making.answer(
-        invocation,
-        made,
-        packages=len(chosen.conda) + len(chosen.pypi),
-        digest=chosen.digest,
-        built=built,
-        began=began,
-        kernel=kernel,
-        warnings=warnings,
-        solved=solved.to_json() if solved else None,
-    )
+    making.answer(invocation, made, began=began, kernel=kernel, solved=solved.to_json() if solved else None)
 
 
 def _read(invocation: Invocation, path: Path) -> LockSet:
