@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import time
 from dataclasses import replace
 
 import pytest
@@ -119,6 +121,30 @@ def test_texts_of_the_latest_release_are_found(world: World) -> None:
     assert world.find("bill_length") == ["penguins"]
     assert world.find("flipper", kinds=[Kind.NOTEBOOK]) == ["penguins"]
     assert world.find("flipper", kinds=[Kind.CONDA]) == []
+
+
+def test_a_busy_machine_gives_the_same_answers(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.add("flippers")
+    world.add("ocean", imports=("flipper",))
+    world.add("birds", "of a flipper")
+    for number in range(3):
+        world.add(f"penguins-{number}", kind=Kind.NOTEBOOK, text="bill_length flipper regression")
+
+    def answers() -> list[list[str]]:
+        pages, cursor = [], None
+        while cursor or not pages:
+            with world.database.read() as unit:
+                page = SearchService().search(unit, ANONYMOUS, "flipper", limit=2, cursor=cursor)
+            pages.append([match.package.name for match in page.matches])
+            cursor = page.next_cursor
+        return [*pages, world.find("flipper regr"), world.find("bill_length"), world.find("flipper", kinds=[Kind.NOTEBOOK])]
+
+    expected = answers()
+    assert [name for page in expected[:3] for name in page] == ["ocean", "flippers", "birds", "penguins-2", "penguins-1", "penguins-0"]
+    hours = itertools.count(0, 3600)
+    for clock in ("perf_counter", "monotonic"):  # an hour passes between any two looks at them
+        monkeypatch.setattr(time, clock, lambda: float(next(hours)))
+    assert answers() == expected
 
 
 def test_invisible_equals_absent(world: World) -> None:
