@@ -338,6 +338,38 @@ async def test_a_failed_publication_leaves_no_draft(signed_in, hub, run_job, mon
         assert client.releases("ada", "given-up") == ()
 
 
+async def test_a_way_out_is_planned_as_it_was_tried(signed_in, environment, run_job, fetch_json):
+    wish = {"add": [{"name": "tiny-stats", "version": "9", "source": "hub:ada"}]}
+    failed = await run_job("environments", environment, "plan", body=wish)
+    assert (failed["state"], failed["error"]["code"]) == ("failed", "unsolvable")
+    way = failed["error"]["ways_out"][0]
+    assert way["text"] == "take tiny-stats in another version than 9: tiny-stats 1.1"
+    assert signed_in not in json.dumps(failed)
+    plan = await run_job("environments", environment, "plan", body={"way_out": way["id"]})
+    assert plan["title"] == f"Plan: {way['text']}"
+    assert [(p["name"], p["to_version"]) for p in plan["result"]["added"]] == [("tiny-stats", "1.1")], plan["error"]
+    code, answer = await fetch_json("POST", "environments", environment, "plan", body={"way_out": "0123456789abcdef"})
+    assert (code, answer["code"]) == (404, "way_out_not_found")
+
+
+async def test_lines_at_risk_say_why(signed_in, environment, run_job):
+    async def planned(version, **more):
+        wish = {"add": [{"name": "tiny-stats", "version": version, "source": "hub:ada"}], **more}
+        return (await run_job("environments", environment, "plan", body=wish))["result"]
+
+    newest = await planned("1.1")
+    assert newest["added"][0]["risks"] == []
+    assert (await run_job("environments", environment, "apply", body={"plan": newest["id"]}))["state"] == "done"
+    older = await planned("1.0", loaded=["tinystats.series", "json"])
+    (line,) = older["changed"]
+    assert line["risks"] == ["downgrade", "loaded"]
+    assert line["explanations"] == [
+        "tiny-stats goes back from 1.1 to 1.0.",
+        "A running kernel has loaded tinystats, and tiny-stats changes: restart that kernel afterwards.",
+    ]
+    assert (older["needs_confirmation"], older["warnings"], older["reasons"]) == (True, [], [])
+
+
 async def test_publishing_needs_somebody(ada, fetch_json):
     body = {"path": "a.ipynb", "notebook": {"cells": []}, "namespace": "ada", "name": "x"}
     code, answer = await fetch_json("POST", "publish", body=body)

@@ -220,6 +220,8 @@ class PlannedPackage:
         What it takes on disk afterwards, about; 0 when unknown or removed.
     risks : tuple of str
         Codes of what is at risk: ``downgrade``, ``removes_requested``, ``changes_requested``, ``pinned``, ``loaded``, ``abi``.
+    explanations : tuple of str
+        The same in sentences, one for each risk.
     """
 
     name: str
@@ -235,6 +237,7 @@ class PlannedPackage:
     from_build: str = ""
     disk_bytes: int = 0
     risks: tuple[str, ...] = ()
+    explanations: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,8 +55,13 @@ class Circumstances:
 
 
 def assess(lines: Iterable[PlannedPackage], circumstances: Circumstances) -> tuple[PlannedPackage, ...]:
-    """Return *lines* with their risks."""
-    return tuple(replace(line, risks=tuple(_risks(line, circumstances))) for line in lines)
+    """Return *lines* with their risks, in codes and in sentences."""
+    return tuple(_assessed(line, circumstances) for line in lines)
+
+
+def _assessed(line: PlannedPackage, about: Circumstances) -> PlannedPackage:
+    codes = tuple(_risks(line, about))
+    return replace(line, risks=codes, explanations=tuple(_SENTENCES[code](line, about) for code in codes))
 
 
 def _risks(line: PlannedPackage, about: Circumstances) -> Iterable[str]:

@@ -6,22 +6,35 @@ import dataclasses
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import Any
 
-from carrel.core.errors import BadRequest, Forbidden, NotFound
+from carrel.core.errors import BadRequest, Forbidden, NotFound, Unsolvable
 from carrel.core.names import canonical_package, validate_package
 from carrel.core.units import format_bytes
-from carrel.environments import Change, Environment, Installed, Plan, PlannedPackage, apply, differences, history, plan, restore
+from carrel.environments import (
+    Change,
+    Environment,
+    Installed,
+    Plan,
+    PlannedPackage,
+    Sources,
+    apply,
+    differences,
+    history,
+    plan,
+    restore,
+)
 from carrel.extension.environments import EnvironmentRegistry, is_server_environment
 from carrel.extension.jobs import JobContext
 from carrel.extension.sources import SourceBook, installed_versions
+from carrel.extension.waysout import WaysOut
 
 PLAN_SECONDS = 1800.0
 _KEPT_PLANS = 50
 _PROGRAM = "jupyter"
-# Warnings that the reasons say already.
-_IN_REASONS = frozenset({"removes_requested", "changes_requested"})
+# Warnings that the lines of a plan say already.
+_OF_LINES = frozenset({"downgrade", "removes_requested", "changes_requested", "pinned", "loaded", "abi"})
 LARGE_BYTES = 200 * 1000 * 1000
 # What the running server itself needs: changing it under its feet breaks the session.
 SERVER_PACKAGES = frozenset({"jupyterlab", "jupyter-server", "jupyterlab-server", "carrel", "python"})
@@ -35,22 +48,39 @@ class Changes:
         self._book = book
         self._lock = threading.Lock()
         self._plans: OrderedDict[str, tuple[float, Plan]] = OrderedDict()
+        self.ways_out = WaysOut()
 
     def plan(self, environment: Environment, body: Mapping[str, Any], context: JobContext) -> dict[str, Any]:
-        """Make a plan for what a request asks."""
+        """Make a plan for what a request asks: a change, or a way out (``way_out``, its id) of one that was impossible.
+
+        Raises
+        ------
+        carrel.core.errors.Unsolvable
+            The ways out that were found have ids.
+        """
         packages = self._registry.packages(environment)[1]
-        add = tuple(self._book.spec(name, version, source, environment, kind) for name, version, source, kind in wishes(body))
-        change = Change(add, names_of(body, "remove"), names_of(body, "update"))
-        if not (change.add or change.remove or change.update):
-            raise BadRequest("Say what to add, remove or update.", code="empty_change")
-        sources = self._book.for_change(add, packages)
+        change, sources = self._wish(environment, body, packages)
         loaded = [name for name in _list(body, "loaded", 5000) if isinstance(name, str)]
-        found = plan(environment.prefix, change, sources, loaded=loaded, on_event=context.progress, cancel=context.cancel)
+        try:
+            found = plan(environment.prefix, change, sources, loaded=loaded, on_event=context.progress, cancel=context.cancel)
+        except Unsolvable as error:
+            self.ways_out.keep(error, environment, sources)
+            raise
         with self._lock:
             self._plans[found.id] = (time.monotonic() + PLAN_SECONDS, found)
             while len(self._plans) > _KEPT_PLANS:
                 self._plans.popitem(last=False)
         return plan_json(found, environment, change, packages)
+
+    def _wish(self, environment: Environment, body: Mapping[str, Any], packages: Sequence[Installed]) -> tuple[Change, Sources]:
+        if body.get("way_out") is not None:
+            way = self.ways_out.take(body["way_out"], environment)
+            return way.change, self._book.again(way.sources)
+        add = tuple(self._book.spec(name, version, source, environment, kind) for name, version, source, kind in wishes(body))
+        change = Change(add, names_of(body, "remove"), names_of(body, "update"))
+        if not (change.add or change.remove or change.update):
+            raise BadRequest("Say what to add, remove or update.", code="empty_change")
+        return change, self._book.for_change(add, packages)
 
     def take(self, plan_id: object, environment: Environment) -> Plan:
         """Return a kept plan for *environment*.
@@ -157,7 +187,9 @@ def _list(body: Mapping[str, Any], key: str, limit: int = 500) -> list[Any]:
     return value
 
 
-def _step(step: PlannedPackage) -> dict[str, Any]:
+def _step(step: PlannedPackage, beyond: Iterable[tuple[str, str]] = ()) -> dict[str, Any]:
+    """Return one line; *beyond* are risks that the engine does not know, in codes and sentences."""
+    further = list(beyond)
     return {
         "name": step.name,
         "from_version": step.from_version,
@@ -169,7 +201,8 @@ def _step(step: PlannedPackage) -> dict[str, Any]:
         "reason": step.reason or None,
         "from_build": step.from_build or None,
         "disk_bytes": step.disk_bytes or None,
-        "risks": list(step.risks),
+        "risks": [*step.risks, *(code for code, _ in further)],
+        "explanations": [*step.explanations, *(sentence for _, sentence in further)],
     }
 
 
@@ -182,17 +215,23 @@ def _steps_json(found: Plan) -> dict[str, Any]:
 
 
 def plan_json(found: Plan, environment: Environment, change: Change, packages: Sequence[Installed]) -> dict[str, Any]:
-    """Return a plan as the API shows it, with the reasons for which a person should look at it first."""
-    reasons = surprises(found, environment, change, packages)
+    """Return a plan as the API shows it; ``reasons`` to look at it first are those that are not about a single line."""
+    asked = {canonical_package(spec.name) for spec in change.add} | {canonical_package(name) for name in (*change.remove, *change.update)}
+    known = installed_versions(packages)
+    reasons = _reasons(found, environment)
+    changed = [_step(step, _changed_beyond(step, asked, known)) for step in found.changed]
+    removed = [_step(step, _removed_beyond(step, asked)) for step in found.removed]
     return {
         "id": found.id,
         "environment": environment.id,
-        **_steps_json(found),
+        "added": [_step(step) for step in found.added],
+        "changed": changed,
+        "removed": removed,
         "download_bytes": found.download_bytes,
         "disk_bytes": max(found.disk_bytes, 0),
-        "warnings": [{"code": warning.code, "message": warning.message} for warning in found.warnings if warning.code not in _IN_REASONS],
+        "warnings": [{"code": warning.code, "message": warning.message} for warning in found.warnings if warning.code not in _OF_LINES],
         "command": found.command,
-        "needs_confirmation": bool(reasons or found.warnings),
+        "needs_confirmation": bool(reasons or found.warnings or any(line["risks"] for line in (*changed, *removed))),
         "reasons": reasons,
     }
 
@@ -201,25 +240,23 @@ def _because(step: PlannedPackage) -> str:
     return f": {step.reason}" if step.reason else ""
 
 
-def surprises(found: Plan, environment: Environment, change: Change, packages: Sequence[Installed]) -> list[str]:
-    """Return what a plan does beyond what was asked for, in sentences."""
-    known = installed_versions(packages)
-    asked = {canonical_package(spec.name) for spec in change.add} | {canonical_package(name) for name in (*change.remove, *change.update)}
+def _removed_beyond(step: PlannedPackage, asked: Container[str]) -> list[tuple[str, str]]:
+    if canonical_package(step.name) in asked or "removes_requested" in step.risks:
+        return []
+    return [("removal", f"{step.name} {step.from_version} is removed{_because(step)}.")]
+
+
+def _changed_beyond(step: PlannedPackage, asked: Container[str], known: Mapping[str, Installed]) -> list[tuple[str, str]]:
+    name = canonical_package(step.name)
+    before = known.get(name)
+    if name in asked or before is None or before.source == step.source:
+        return []
+    return [("source", f"{step.name} changes from {before.source} to {step.source}.")]
+
+
+def _reasons(found: Plan, environment: Environment) -> list[str]:
+    """Return what a person should know of a plan as a whole, in sentences."""
     reasons: list[str] = []
-    for step in found.removed:
-        if canonical_package(step.name) not in asked:
-            reasons.append(f"{step.name} {step.from_version} is removed{_because(step)}.")
-    for step in found.changed:
-        name = canonical_package(step.name)
-        before = known.get(name)
-        if name in asked or before is None:
-            continue
-        if before.source != step.source:
-            reasons.append(f"{step.name} changes from {before.source} to {step.source}.")
-        elif before.requested:
-            reasons.append(
-                f"{step.name} changes from {step.from_version} to {step.to_version}" + (f": {step.reason}" if step.reason else "") + "."
-            )
     if found.download_bytes > LARGE_BYTES:
         reasons.append(f"{format_bytes(found.download_bytes)} are downloaded.")
     if is_server_environment(environment.prefix):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 from urllib.parse import urlsplit
 
@@ -200,6 +200,10 @@ class SourceBook:
         channels.update(dict.fromkeys(source.url for source in self._channels))
         indexes.update(dict.fromkeys(source.url for source in self._indexes))
         return Sources(tuple(channels), tuple(indexes), self._access.headers())
+
+    def again(self, sources: Sources) -> Sources:
+        """Return *sources* with the credentials of now."""
+        return replace(sources, headers=self._access.headers())
 
 
 def installed_versions(packages: Iterable[Installed]) -> Mapping[str, Installed]:

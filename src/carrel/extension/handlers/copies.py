@@ -36,7 +36,7 @@ class CloneHandler(CarrelHandler):
 
         def work(context: JobContext) -> dict[str, Any]:
             copy = clone(environment.prefix, target, on_event=context.progress, cancel=context.cancel)
-            kernel = give_kernel(copy, f"{copy.name} (copy)", Path(jupyter_data_dir()))
+            kernel = give_kernel(copy, copy.name, Path(jupyter_data_dir()))
             return {"environment": services.registry.describe(copy.prefix), "kernel_name": kernel}
 
         job = services.jobs.submit("clone", f"Copy {environment.name}", work, environment=environment_id, key=str(target))

@@ -118,9 +118,10 @@ class PlanHandler(CarrelHandler):
         body = self.body()
         services = self.services
         environment = await self.run(_writable, services.registry.get, environment_id)
+        way = services.changes.ways_out.take(body["way_out"], environment) if body.get("way_out") is not None else None
         job = services.jobs.submit(
             "plan",
-            _title(body),
+            f"Plan: {way.text}" if way else _title(body),
             lambda context: services.changes.plan(environment, body, context),
             environment=environment_id,
         )
