@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 
 from carrel.core.errors import InvalidFile
+from carrel.formats.environment.lock import split_conda_filename, url_filename
 from carrel.formats.parsing import expect_text, refuse_credentials
 
 _NAME = re.compile(r"[A-Za-z0-9_*][A-Za-z0-9_.*-]*")
@@ -16,6 +17,7 @@ _BRACKETS = re.compile(r"(?:\[[^\[\]]*(?:\[[^\[\]]*\][^\[\]]*)*\]\s*)*\Z")
 _CHANNEL = re.compile(r"[^\s\"'<>`]+\Z")
 _ARCHIVE = re.compile(r"\S+\.(?:conda|tar\.bz2)(?:#\S*)?\Z")
 _VARIABLE = re.compile(r"\$\w|\$\{|%\w+%")
+_NAMED = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*+(?![:+/\\])")  # an address or a folder is no name
 
 
 def check_spec(value: object, what: str) -> str:
@@ -43,6 +45,23 @@ def check_spec(value: object, what: str) -> str:
     if not _VERSION.match(constraint) or not _BRACKETS.match(tail):
         raise _no_spec(text, what)
     return text
+
+
+def archive_of(spec: str) -> tuple[str, str, str] | None:
+    """Return name, version and build of the archive that *spec* is the address of, None when it is none."""
+    try:
+        return split_conda_filename(url_filename(spec)) if _ARCHIVE.match(spec) else None
+    except ValueError:
+        return None
+
+
+def name_of(spec: str) -> str:
+    """Return the name, in lowercase, of the package that a match specification or a requirement asks for; empty if it tells none."""
+    text = spec.strip().rpartition("::")[2]
+    if found := archive_of(text):
+        return found[0].lower()
+    name = _NAMED.match(text)
+    return name[0].lower() if name else ""
 
 
 def _no_spec(text: str, what: str) -> InvalidFile:

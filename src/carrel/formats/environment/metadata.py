@@ -28,12 +28,14 @@ from carrel.formats.environment import (
     uv_lock,
 )
 from carrel.formats.environment.checks import refuse_credentials_in_text
+from carrel.formats.environment.conda_specs import archive_of, name_of
 from carrel.formats.environment.description import Description, ListedPackage, of_lock
 from carrel.formats.environment.identifying import FileFormat, by_name, identify
+from carrel.formats.environment.lock import split_conda_url
 from carrel.formats.environment.spec import EnvironmentSpec
 from carrel.formats.parsing import as_utf8, decode_text, load_yaml, read_all, storable, with_lines
 
-_SPEC = re.compile(r"(?:[^\s:]+::)?([A-Za-z0-9_][A-Za-z0-9._-]*)\s*(?:={1,2}\s*([A-Za-z0-9_.!+]+)(?:=\S+)?\Z)?")
+_PINNED = re.compile(r"[^\s=]+\s*={1,2}\s*([A-Za-z0-9_.!+]+)(?:=\S+)?\Z")
 _SNIFFED_BYTES = 256 * 1024
 
 
@@ -155,25 +157,27 @@ def _describe_environment_yml(data: bytes) -> Description:
 
 
 def _described(spec: EnvironmentSpec, format_: FileFormat) -> Description:
-    conda = [_listed(text) for text in (*spec.dependencies, *(text for _, text in spec.selected))]
+    asked = (*spec.dependencies, *(text for _, text in spec.selected))
+    conda = dict.fromkeys(_listed(text) for text in asked)  # one that several platforms ask for alike is listed once
     pip = requirements.describe_requirements(spec, format_)
     python = next((text for text in spec.dependencies if _listed(text).name == "python"), "")
     return replace(
         pip,
         locked=False,
         channels=spec.channels if conda else pip.channels,
-        requested=(*spec.dependencies, *spec.pip),
+        requested=tuple(dict.fromkeys([*asked, *spec.pip])),
         python_version=python.removeprefix("python").lstrip(" =").strip() or spec.requires_python,
         packages=(*conda, *pip.packages),
     )
 
 
 def _listed(text: str) -> ListedPackage:
-    match = _SPEC.match(text)
-    if match is None:
-        return ListedPackage(text[:100])
-    channel = text.partition("::")[0] if "::" in text else ""
-    return ListedPackage(match[1].lower(), match[2] or "", "", "conda", channel)
+    name = name_of(text)
+    if archive := archive_of(text):
+        return ListedPackage(name, *archive[1:], "conda", split_conda_url(text)[0])
+    channel, _, spec = text.rpartition("::")
+    pinned = _PINNED.match(spec)
+    return ListedPackage(name or text[:100], pinned[1] if pinned else "", "", "conda", channel)
 
 
 def _describe_conda_list(data: bytes) -> Description:

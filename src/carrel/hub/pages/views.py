@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
+from carrel.core.names import canonical_package
+from carrel.formats.environment.conda_specs import name_of
 from carrel.hub.notebooks.markdown import Heading
-
-_NAME = re.compile(r"(?:[^\s:]+::)?([A-Za-z0-9_][A-Za-z0-9._-]*)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +80,8 @@ class ReproduceView:
 
 def environment_view(filename: str, attributes: Mapping[str, Any]) -> EnvironmentView:
     """Return the environment that the attributes of a file tell of (see ``carrel.formats.environment.description``)."""
-    requested = {match[1].lower() for text in attributes.get("requested", ()) if (match := _NAME.match(text))}
+    requested = {name_of(text) for text in attributes.get("requested", ())}
+    canonical = {canonical_package(name) for name in requested}
     listed = attributes.get("packages", ())
     rows = [
         PackageRow(
@@ -89,7 +89,7 @@ def environment_view(filename: str, attributes: Mapping[str, Any]) -> Environmen
             item.get("version", ""),
             item.get("build", ""),
             source_name(item.get("channel") or item.get("index") or "") or ("Python index" if item.get("source") == "pypi" else ""),
-            item["name"].lower() in requested,
+            canonical_package(item["name"]) in canonical if item.get("source") == "pypi" else item["name"].lower() in requested,
         )
         for item in listed
     ]

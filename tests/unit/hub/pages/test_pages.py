@@ -7,6 +7,7 @@ import re
 import pytest
 
 from carrel.core.kinds import Kind
+from carrel.formats.environment.metadata import describe
 from carrel.hub.pages import commands
 from carrel.hub.pages.base import safe_next, sign_in_address
 from carrel.hub.pages.formatting import PRECEDENCE, by_weight, scope_summary
@@ -93,6 +94,79 @@ def test_environments_say_where_each_package_is_from() -> None:
     ]
     assert (view.kind, view.problems) == ("conda", ["mine"])
     assert environment_view("pylock.toml", {"packages": [], "package_count": 2, "pypi_count": 2}).kind == "venv"
+
+
+_ASKING_YML = """
+dependencies:
+  - python=3.12
+  - sel(linux): [numpy, "scipy=1.0"]
+  - sel(win): numpy
+  - pywin32  # [win]
+  - https://conda.example/some-channel::polars >=1
+  - https://conda.example/other/noarch/snow-2.1-0.conda
+  - pip:
+    - Typing_Extensions>=4
+    - uvloop  # [unix]
+    - git+https://code.example/tool.git
+"""
+_ASKING_PIXI = """
+[workspace]
+channels = ["conda-forge"]
+platforms = ["linux-64", "win-64"]
+[dependencies]
+python = "3.12.*"
+[target.linux-64.dependencies]
+gcc = "*"
+[target.win.dependencies]
+m2 = { version = ">=1", channel = "https://conda.example/some-channel" }
+[target.unix.pypi-dependencies]
+uvloop = "*"
+"""
+
+
+@pytest.mark.parametrize(
+    ("filename", "text", "expected"),
+    [
+        (
+            "environment.yml",
+            _ASKING_YML,
+            {
+                ("numpy", "", ""),
+                ("polars", "", "some-channel"),
+                ("python", "3.12", ""),
+                ("pywin32", "", ""),
+                ("scipy", "1.0", ""),
+                ("snow", "2.1", "other"),
+                ("Typing_Extensions", "", "Python index"),
+                ("uvloop", "", "Python index"),
+            },
+        ),
+        (
+            "pixi.toml",
+            _ASKING_PIXI,
+            {("gcc", "", ""), ("m2", "", "some-channel"), ("python", "", ""), ("uvloop", "", "Python index")},
+        ),
+    ],
+)
+def test_what_a_file_asks_for_on_some_platforms_is_requested_too(filename: str, text: str, expected: set[tuple[str, str, str]]) -> None:
+    view = environment_view(filename, describe(text.encode(), filename).to_json())
+    assert [(row.name, row.version, row.source) for row in view.packages if not row.requested] == []
+    assert {(row.name, row.version, row.source) for row in view.packages} == expected
+    assert len(view.packages) == view.package_count == len(expected)
+
+
+def test_requests_are_found_in_a_lock_however_python_names_are_written() -> None:
+    attributes = {
+        "packages": [
+            {"name": "typing-extensions", "version": "4", "source": "pypi"},
+            {"name": "ruamel-yaml", "version": "1", "source": "conda"},
+            {"name": "ruamel_yaml", "version": "1", "source": "conda"},
+            {"name": "git", "version": "2", "source": "conda"},
+        ],
+        "requested": ["Typing_Extensions>=4", "ruamel_yaml", "git+https://code.example/tool.git"],
+    }
+    requested = [row.name for row in environment_view("conda-lock.yml", attributes).packages if row.requested]
+    assert requested == ["ruamel_yaml", "typing-extensions"]
 
 
 def test_sources_have_short_names() -> None:
