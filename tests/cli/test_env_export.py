@@ -93,6 +93,38 @@ def test_a_venv_in_the_other_formats(quick: QuickCarrel, venv: Path, packages: P
         assert "pylock.toml" in refused.err
 
 
+def test_python_packages_as_they_were_asked_for(quick: QuickCarrel, packages: PackageIndex) -> None:
+    prefix = quick.home / "mine"
+    base = getattr(sys, "_base_executable", sys.executable)
+    subprocess.run([base, "-m", "venv", "--without-pip", prefix], check=True)
+    quick.variables |= {"CARREL_INDEXES": packages.url}
+
+    def asked(form: str = "requirements.txt") -> list[str]:
+        content = quick.json("env", "export", prefix, "--format", form, "--from-history")["content"]
+        return [line for line in content.splitlines() if line.startswith(("tide", "wave"))]
+
+    def change(*words: str) -> None:
+        quick.ok("env", *words, "--prefix", prefix, "--yes")
+
+    change("install", "tide", "wave>=1,<2")
+    assert asked() == ["tide", "wave<2,>=1"]
+    assert quick.json("env", "lock", prefix)["locks"]  # what is asked for in a lock is understood again
+    change("install", "wave[fast]!=1.5")
+    assert asked() == ["tide", "wave[fast]!=1.5"]
+    change("install", "wave==1.0")
+    assert asked() == ["tide", "wave==1.0"]
+    change("update", "wave")
+    assert asked() == ["tide", "wave"]
+    change("undo", "1")
+    assert asked() == ["tide", "wave<2,>=1"]
+    change("remove", "tide")
+    assert asked() == ["wave<2,>=1"]
+    # what another program made of it is not what was asked for
+    install = [uv.executable(), "pip", "install", "--quiet", "--no-config", "--python", prefix / "bin" / "python"]
+    subprocess.run([*install, "--default-index", packages.url, "wave==2.0"], check=True)
+    assert asked() == ["wave==2.0"]
+
+
 def test_into_a_script_and_a_notebook(quick: QuickCarrel, venv: Path, packages: PackageIndex) -> None:
     analysis = quick.home / "analysis.py"
     analysis.write_bytes(b"#!/usr/bin/env python\r\nimport tide\r\n")

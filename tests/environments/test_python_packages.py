@@ -46,8 +46,14 @@ def test_install_update_remove_undo(venv: Path, pypi: Sources) -> None:
 def test_only_what_was_asked_for_is_marked_requested(venv: Path, pypi: Sources) -> None:
     change(venv, pypi, wheel("alpha"))
     assert {package.name: package.requested for package in installed(venv)} == {"alpha": True, "beta": False}
+    before = contents(venv)
     change(venv, pypi, wheel("beta", "2.0"))
-    assert {package.name for package in installed(venv)} == {"alpha", "beta"}
+    assert {package.name: package.requested for package in installed(venv)} == {"alpha": True, "beta": True}
+    assert [revision.summary for revision in history(venv)][0] == "beta wanted for itself"
+    change(venv, pypi, wheel("beta", "2.0"))
+    assert len(history(venv)) == 3
+    restore(venv, 1)
+    assert differences(before, contents(venv)) == []
 
 
 def test_removing_what_others_need_is_said(venv: Path, pypi: Sources) -> None:

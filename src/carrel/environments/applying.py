@@ -20,6 +20,7 @@ from carrel.environments import (
     distributions,
     files,
     inspection,
+    python_wishes,
     reverting,
     revisions,
     transactions,
@@ -271,13 +272,17 @@ def _note_requested(prefix: Path, plan: Plan, program: str) -> int | None:
         wanted = plan.conda.requested.get(record.name, ())
         if wanted and tuple(wanted) != record.requested:
             rewritten[record.name] = (record.path, {**json.loads(record.path.read_bytes()), "requested_specs": list(wanted)})
-    if not rewritten:
+    reworded = python_wishes.reworded(prefix, plan.change)
+    if not rewritten and not reworded:
         return None
     with whole_or_not(prefix, ignore_progress):
         transactions.begin(prefix, (), (), ())
         for path, data in rewritten.values():
             files.write_json(path, data)
-        summary = f"{', '.join(rewritten)} wanted for itself" if len(rewritten) == 1 else f"{', '.join(rewritten)} wanted for themselves"
+        for one in reworded:
+            python_wishes.mark(one)
+        names = [*rewritten, *(one.key for one in reworded)]
+        summary = f"{', '.join(names)} wanted for {'itself' if len(names) == 1 else 'themselves'}"
         request = revisions.request_of(plan.change)
         return transactions.commit(prefix, "change", summary, request=request, policy=plan.policy, program=program).number
 

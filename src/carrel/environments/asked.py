@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -12,6 +11,7 @@ from carrel.core.errors import BadRequest
 from carrel.environments import specs
 from carrel.environments.naming import normalize
 from carrel.formats.environment import unlockable
+from carrel.formats.environment.conda_specs import name_of
 from carrel.formats.environment.lock import Lock, LockedConda, LockedPypi, LockProblem
 from carrel.formats.environment.requirements import hashes, without_hashes
 from carrel.formats.environment.targets import Target
@@ -112,12 +112,6 @@ class Roots:
     conda: tuple[str, ...] = ()
     pypi: tuple[str, ...] = ()
     optional: frozenset[str] = field(default_factory=frozenset)
-
-
-def name_of(text: str) -> str:
-    """Return the name of the package that *text*, of whichever form, asks for, in lower case; empty where none can be seen."""
-    found = re.match(r"\s*(?:[^\s\[\]]*::)?([A-Za-z0-9_][A-Za-z0-9_.-]*)(?![\w.+-])", text)
-    return found[1].lower() if found else ""
 
 
 def roots(lock: Lock) -> Roots:

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from carrel.core import clock
 from carrel.core.errors import CarrelError, Unavailable, Unsolvable
 from carrel.core.progress import CancelSignal, NeverCancelled, OnProgress, Progress, ignore_progress
-from carrel.environments import conda_meta, inspection, remedy_notes, virtual_packages
+from carrel.environments import conda_meta, inspection, python_wishes, remedy_notes, virtual_packages
 from carrel.environments.conda_origins import channels_in_use, conda_problems, locked_conda
 from carrel.environments.credentials import redact, strip_url
 from carrel.environments.distributions import Distribution
@@ -52,7 +52,9 @@ def capture(
     pypi, problems = _pypi(environment, found, sources, on_event, cancel)
     requested = conda_meta.requested_specs(environment.prefix) if environment.kind == "conda" else {}
     asked = [redact(specs[0]) for _, specs in sorted(requested.items()) if specs]
-    asked += [f"{d.key}=={d.version}" for d in found if d.requested and (environment.kind != "conda" or d.key not in requested)]
+    wishes = python_wishes.asked_for(environment.prefix, found)
+    python = [d for d in found if d.requested and (environment.kind != "conda" or d.key not in requested)]
+    asked += [wishes.get(d.key, f"{d.key}=={d.version}") for d in python]
     return Lock(
         platform=environment.platform,
         python_version=environment.python_version,

@@ -16,13 +16,14 @@ from pathlib import Path
 from carrel.core import clock
 from carrel.core.errors import BadRequest, Conflict, InsufficientStorage, InvalidFile, NotFound, Unprocessable
 from carrel.core.progress import CancelSignal, NeverCancelled, OnProgress, Progress, ignore_progress
-from carrel.environments import archive_sources, asked, building, compiling, conda_meta, files, inspection, transactions, usage, verifying
+from carrel.environments import archive_sources, building, compiling, conda_meta, files, inspection, transactions, usage, verifying
 from carrel.environments.applying import mark_requested
 from carrel.environments.conda import engine
 from carrel.environments.locations import current_platform, environments_folder
 from carrel.environments.models import Environment, PypiStep, Sources
 from carrel.environments.naming import normalize
 from carrel.environments.pypi import uv
+from carrel.formats.environment.conda_specs import name_of
 from carrel.formats.environment.lock import Lock, LockKind, LockSet
 
 _MOST_REFERENCES = 200
@@ -218,7 +219,7 @@ def _build(lock: Lock, prefix: Path, sources: Sources, hubs: Sequence[str], on_e
             raise InvalidFile("The lock has Python packages but no Python.", code="incomplete_lock")
         on_event(Progress("download", 0, sum(p.size for p in lock.pypi), "bytes", f"Fetching {len(lock.pypi)} Python packages"))
         archive_sources.install_python(python, lock, sources, hubs, on_event=on_event, cancel=cancel)
-        wanted = {normalize(asked.name_of(text)) for text in lock.requested}
+        wanted = {normalize(name_of(text)) for text in lock.requested}
         pins = {normalize(p.name): p.version for p in lock.pypi}
         mark_requested(prefix, PypiStep(install=pins, requested=tuple(name for name in pins if name in wanted)))
 
@@ -245,7 +246,7 @@ def _link_conda(lock: Lock, prefix: Path, sources: Sources, hubs: Sequence[str],
     fetched = engine.fetch(wanted, headers=sources.headers, on_event=on_event, cancel=cancel, locked=True, copies_in=copies, others=others)
     (prefix / "conda-meta").mkdir(parents=True)
     names = {package.name for package in lock.conda}
-    requested = {name: (text,) for text in lock.requested if (name := asked.name_of(text)) in names}
+    requested = {name: (text,) for text in lock.requested if (name := name_of(text)) in names}
     engine.link(prefix, fetched, requested=requested, headers={}, on_event=on_event, cancel=cancel)
 
 

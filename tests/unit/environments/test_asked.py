@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from carrel.environments.asked import name_of
+from carrel.formats.environment.conda_specs import name_of
 
 
 @pytest.mark.parametrize(

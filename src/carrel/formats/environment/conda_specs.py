@@ -17,6 +17,7 @@ _BRACKETS = re.compile(r"(?:\[[^\[\]]*(?:\[[^\[\]]*\][^\[\]]*)*\]\s*)*\Z")
 _CHANNEL = re.compile(r"[^\s\"'<>`]+\Z")
 _ARCHIVE = re.compile(r"\S+\.(?:conda|tar\.bz2)(?:#\S*)?\Z")
 _VARIABLE = re.compile(r"\$\w|\$\{|%\w+%")
+_OF_CHANNEL = re.compile(r"[^\s\[\]]*::")  # what is in brackets may be an address with colons
 _NAMED = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*+(?![:+/\\])")  # an address or a folder is no name
 
 
@@ -57,7 +58,7 @@ def archive_of(spec: str) -> tuple[str, str, str] | None:
 
 def name_of(spec: str) -> str:
     """Return the name, in lowercase, of the package that a match specification or a requirement asks for; empty if it tells none."""
-    text = spec.strip().rpartition("::")[2]
+    text = _OF_CHANNEL.sub("", spec.strip(), count=1)
     if found := archive_of(text):
         return found[0].lower()
     name = _NAMED.match(text)

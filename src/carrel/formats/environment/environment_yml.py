@@ -13,7 +13,7 @@ from carrel.core.errors import InvalidFile
 from carrel.core.names import is_subdir
 from carrel.formats.environment import selectors
 from carrel.formats.environment.checks import parse_requirement
-from carrel.formats.environment.conda_specs import check_channel, check_spec
+from carrel.formats.environment.conda_specs import check_channel, check_spec, name_of
 from carrel.formats.environment.lock import Lock
 from carrel.formats.environment.spec import EnvironmentSpec
 from carrel.formats.locating import yaml_texts
@@ -229,7 +229,7 @@ def from_lock(lock: Lock, name: str = "") -> EnvironmentSpec:
     Without a record of what was asked for, all packages are listed. Packages from PyPI are always listed: nothing
     tells which of them were asked for. ``nodefaults`` keeps conda from adding the channels of its own settings.
     """
-    asked = {text.split()[0].partition("=")[0].partition("[")[0].rstrip("<>!~").lower() for text in lock.requested if text.strip()}
+    asked = {name_of(text) for text in lock.requested}
     conda = {item.name: item for item in lock.conda}
     wanted = [conda[key] for key in sorted(conda) if key in asked or (key == "python" and asked)] or list(conda.values())
     dependencies = [f"{item.name}={item.version}" for item in wanted]

@@ -21,8 +21,9 @@ from carrel.formats.environment import (
     requirements,
     script,
 )
+from carrel.formats.environment.conda_specs import name_of
 from carrel.formats.environment.identifying import FileFormat, by_name
-from carrel.formats.environment.lock import Lock, LockSet
+from carrel.formats.environment.lock import Lock, LockKind, LockSet
 from carrel.formats.environment.spec import EnvironmentSpec
 
 _NEW_NOTEBOOK = {"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
@@ -147,12 +148,11 @@ def specification(lock: Lock, options: Options = Options()) -> EnvironmentSpec:
 
     Without a record of what was asked for, all packages are named.
     """
-    if lock.conda and options.from_history and lock.requested:
-        dependencies, pip = _asked_for(lock)
-    else:
+    dependencies, pip = _asked_for(lock) if options.from_history else ([], [])
+    if not dependencies and not (pip and lock.kind is LockKind.VENV):
         ordered = sorted(lock.conda, key=lambda item: item.name)
         dependencies = [f"{item.name}={item.version}" + (f"={item.build}" if options.builds else "") for item in ordered]
-        pip = _pins(lock, asked_for=options.from_history)
+        pip = _pins(lock)
     platforms = (lock.platform,) if lock.platform and lock.platform != "noarch" else ()
     if lock.conda:
         # nodefaults keeps conda from adding the channels of its own settings
@@ -169,25 +169,25 @@ def specification(lock: Lock, options: Options = Options()) -> EnvironmentSpec:
     )
 
 
-def _pins(lock: Lock, *, asked_for: bool = False) -> list[str]:
-    asked = {str(canonicalize_name(text.partition("==")[0])) for text in lock.requested} if asked_for else set()
+def _pins(lock: Lock) -> list[str]:
     pypi = {str(canonicalize_name(item.name)): item for item in lock.pypi}
-    names = [name for name in sorted(pypi) if name in asked] or sorted(pypi)
-    return [f"{name}=={pypi[name].version}" if pypi[name].index else f"{name} @ {pypi[name].url}" for name in names]
+    return [f"{name}=={item.version}" if item.index else f"{name} @ {item.url}" for name, item in sorted(pypi.items())]
 
 
 def _asked_for(lock: Lock) -> tuple[list[str], list[str]]:
     conda = {item.name for item in lock.conda}
-    pypi = {str(canonicalize_name(item.name)) for item in lock.pypi}
-    dependencies, pip = [], []
+    pypi = {str(canonicalize_name(item.name)): item for item in lock.pypi}
+    dependencies: list[str] = []
+    pip: dict[str, str] = {}
     for text in lock.requested:
-        name = text.partition("::")[2] or text
-        name = name.split()[0].partition("[")[0].partition("=")[0].rstrip("<>!~").lower()
+        name = name_of(text)
+        key = str(canonicalize_name(name))
         if name in conda:
             dependencies.append(text)
-        elif str(canonicalize_name(name)) in pypi:
-            pip.append(text)
-    return dependencies, pip
+        elif key in pypi:
+            # what is on no index is only there, whichever version was asked for
+            pip[key] = text if pypi[key].index or "@" in text else f"{key} @ {pypi[key].url}"
+    return dependencies, [text for _, text in sorted(pip.items())]
 
 
 def _environment_yml(value: Lock | LockSet | EnvironmentSpec, options: Options) -> bytes:

@@ -110,6 +110,12 @@ def test_builds_and_history() -> None:
     assert dependencies() == (("numpy=2.1=h1_0", "pip=25.0=h1_0", "python=3.12.1=h1_0"), ("six==1.17.0",))
     assert dependencies(builds=False) == (("numpy=2.1", "pip=25.0", "python=3.12.1"), ("six==1.17.0",))
     assert dependencies(from_history=True) == (("python 3.12.*", "numpy >=2"), ("six==1.17.0",))
+    asked = replace(MIXED, requested=("python 3.12.*", "numpy[build=h1*]", "Six<2"))
+    assert writing.specification(asked, Options(from_history=True)).pip == ("Six<2",)
+    direct = replace(asked, pypi=(replace(MIXED.pypi[0], index=""),))
+    assert writing.specification(direct, Options(from_history=True)).pip == (f"six @ {MIXED.pypi[0].url}",)
+    plain = replace(VENV, requested=("six[fast]>=1,<2; python_version > '3'",))
+    assert writing.specification(plain, Options(from_history=True)).pip == plain.requested
     text = writing.write(MIXED, "environment.yml", Options(name="mine"))[1].decode()
     assert text.startswith(f"name: mine\nchannels:\n- {CHANNEL}\n- nodefaults\n")
 
