@@ -7,7 +7,7 @@ import time
 from dataclasses import replace
 
 import pytest
-from sqlalchemy import delete, insert, update
+from sqlalchemy import delete, event, insert, update
 
 from carrel.core.access import Permission, Role, Visibility
 from carrel.core.errors import BadRequest
@@ -17,7 +17,10 @@ from carrel.database.engine import Database
 from carrel.hub.accounts.principal import ANONYMOUS, Limits, Principal
 from carrel.hub.packages.changes import PackageChange, Reason
 from carrel.hub.packages.models import import_name, package
+from carrel.hub.search.facets import PUBLIC
+from carrel.hub.search.index import Query, Tier
 from carrel.hub.search.maintenance import SearchListener, rebuild
+from carrel.hub.search.repository import search_index
 from carrel.hub.search.service import SearchService
 from carrel.testing.rows import Rows
 
@@ -225,6 +228,27 @@ def test_a_failed_change_leaves_the_index_as_it_was(world: World) -> None:
         fail()
     assert world.find("kept") == ["a"]
     assert world.find("lost") == []
+
+
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)  # FTS5 keeps its postings by column
+def test_words_of_texts_cost_nothing_where_only_names_are_searched(world: World) -> None:
+    for number in range(50):
+        world.add(f"package-{number}", kind=Kind.NOTEBOOK, text="flipper")
+    explained = Query("flipper", ("flipper",), (PUBLIC,))
+
+    @event.listens_for(world.database.engine, "before_cursor_execute", retval=True)
+    def explain(_connection, _cursor, statement, parameters, *_rest):
+        if "tsquery" in statement:
+            statement = f"EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF) {statement}"
+        return statement, parameters
+
+    for tier in (Tier.WORD, Tier.IMPORT, Tier.SUMMARY):
+        with world.database.read() as unit:
+            for scan in ("enable_seqscan", "enable_indexscan"):  # which few rows would be read by
+                unit.connection.exec_driver_sql(f"SET LOCAL {scan} = off")
+            plan = "\n".join(map(str, search_index(unit.connection).find(explained, tier, 10)))
+        assert "Bitmap Index Scan" in plan
+        assert "Removed" not in plan, plan
 
 
 def test_rebuild(world: World) -> None:

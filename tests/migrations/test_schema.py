@@ -15,7 +15,11 @@ from sqlalchemy import inspect
 
 from carrel.database.engine import Database
 from carrel.database.migrations import SchemaError, configuration, ensure_current, expected_revisions, upgrade
+from carrel.hub.accounts.principal import ANONYMOUS
 from carrel.hub.schema import metadata
+from carrel.hub.search.models import search_document
+from carrel.hub.search.service import SearchService
+from carrel.testing.rows import Rows
 
 # Made by statements of their own (see carrel.hub.search.schema), not by the tables' description.
 _SEARCH = ("search_text", "search_name", "search_vector")
@@ -43,22 +47,63 @@ def test_an_empty_database_gets_exactly_the_tables(empty: Database) -> None:
     assert differences == []
 
 
-def test_the_migration_makes_the_same_search_tables_as_the_code(empty: Database, tmp_path: Path) -> None:
+def test_the_migrations_make_the_same_search_tables_as_the_code(empty: Database, tmp_path: Path) -> None:
     ensure_current(empty)
-    if not empty.is_sqlite:
-        with empty.engine.connect() as connection:
-            assert inspect(connection).has_table("search_vector")
-        return
-    other = Database(f"sqlite:///{tmp_path / 'other.db'}")
-    metadata.create_all(other.engine)
-    query = "SELECT name, type, sql FROM sqlite_master WHERE name LIKE 'search\\_%' ESCAPE '\\' ORDER BY name"
-    made = []
-    for database in (empty, other):
-        with database.engine.connect() as connection:
-            rows = connection.exec_driver_sql(query).all()
-            made.append([(row.name, row.type, " ".join((row.sql or "").split())) for row in rows if row.name != "search_document"])
-    other.dispose()
+    made = [_search_tables(empty)]
+    if empty.is_sqlite:
+        empty = Database(f"sqlite:///{tmp_path / 'other.db'}")
+        metadata.create_all(empty.engine)
+        made.append(_search_tables(empty))
+        empty.dispose()
+    else:
+        with empty.engine.begin() as connection:
+            metadata.tables["search_document"].drop(connection)
+            metadata.tables["search_document"].create(connection)
+        made.append(_search_tables(empty))
     assert made[0] == made[1] != []
+
+
+def _search_tables(database: Database) -> list[tuple[str, ...]]:
+    """Return what the database says of the tables that find words."""
+    if database.is_sqlite:
+        query = (
+            "SELECT name, type, sql FROM sqlite_master WHERE name LIKE 'search\\_%' ESCAPE '\\' AND name <> 'search_document' ORDER BY name"
+        )
+        with database.engine.connect() as connection:
+            return [(row.name, row.type, " ".join((row.sql or "").split())) for row in connection.exec_driver_sql(query)]
+    with database.engine.connect() as connection:
+        columns = connection.exec_driver_sql(
+            "SELECT column_name, udt_name, is_nullable, generation_expression FROM information_schema.columns"
+            " WHERE table_name = 'search_vector' ORDER BY ordinal_position"
+        ).all()
+        indexes = connection.exec_driver_sql(
+            "SELECT indexname, indexdef FROM pg_indexes WHERE tablename = 'search_vector' ORDER BY 1"
+        ).all()
+        return [tuple(map(str, row)) for row in (*columns, *indexes)]
+
+
+def test_what_an_older_hub_indexed_is_found(postgresql: Any) -> None:
+    database = Database(postgresql.url)
+    upgrade(database)
+    with database.engine.connect() as connection:
+        config = configuration()
+        config.attributes["connection"] = connection
+        command.downgrade(config, "0002")
+        rows = Rows(connection)
+        for name, words in {"flippers": "flipper:1A", "ocean": "flipper:1B", "birds": "flipper:1C", "penguins": "flipper:1"}.items():
+            key = rows.package(rows.namespace(f"of-{name}"), name)
+            document = search_document.insert().values(package_id=key, name_key=name, digest="")
+            connection.execute(document)
+            connection.exec_driver_sql(
+                "INSERT INTO search_vector (package_id, name, words, facets) VALUES (%s, %s, CAST(%s AS tsvector), '{vpublic}')",
+                (key, name, words),
+            )
+        connection.commit()
+    upgrade(database)
+    with database.read() as unit:
+        found = SearchService().search(unit, ANONYMOUS, "flipper").matches
+    assert [(match.package.name, match.score) for match in found] == [("flippers", 0.9), ("ocean", 0.6), ("birds", 0.4), ("penguins", 0.2)]
+    database.dispose()
 
 
 def test_a_current_database_is_left_alone(empty: Database) -> None:

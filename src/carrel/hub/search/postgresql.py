@@ -8,13 +8,16 @@ from sqlalchemy import Connection, TextClause, text
 
 from carrel.hub.search.index import Document, Query, Tier
 
-_WEIGHTS = {Tier.WORD: "A", Tier.IMPORT: "B", Tier.SUMMARY: "ABC", Tier.BODY: ""}
+_COLUMNS = {Tier.WORD: "names", Tier.IMPORT: "imports", Tier.SUMMARY: "summaries", Tier.BODY: "words"}
 _RIGHTS = "facets && CAST(:any_of AS text[])"
 _RIGHTS_OR_GIVEN = f"({_RIGHTS} OR package_id = ANY(CAST(:ids AS bigint[])))"
 _VISIBLE = _RIGHTS + " AND facets @> CAST(:all_of AS text[])"
 _KINDS = " AND (CAST(:kinds AS text[]) = '{}' OR facets && CAST(:kinds AS text[]))"
 _ORDER = " ORDER BY package_id DESC LIMIT :limit"
-_FIND_WORDS = text(f"SELECT package_id FROM search_vector WHERE words @@ CAST(:match AS tsquery) AND {_VISIBLE}{_KINDS}{_ORDER}")  # noqa: S608
+_FIND_WORDS = {
+    tier: text(f"SELECT package_id FROM search_vector WHERE {column} @@ CAST(:match AS tsquery) AND {_VISIBLE}{_KINDS}{_ORDER}")  # noqa: S608
+    for tier, column in _COLUMNS.items()
+}
 _FIND_ANY = text(f"SELECT package_id FROM search_vector WHERE {_VISIBLE}{_KINDS}{_ORDER}")  # noqa: S608
 _FIND_NAME = text(f"SELECT package_id FROM search_vector WHERE name LIKE :pattern AND {_VISIBLE}{_KINDS}{_ORDER}")  # noqa: S608
 _PUT = text(
@@ -70,20 +73,18 @@ class PostgresqlSearchIndex:
             return list(run(_FIND_NAME, {"pattern": pattern, **bounds}))
         if not query.words:
             return list(run(_FIND_ANY, bounds))
-        weights = _WEIGHTS[tier]
         *finished, last = query.words
-        prefix = "*" if tier is Tier.WORD else ""
-        match = " & ".join([*(_lexeme(word, prefix + weights) for word in finished), _lexeme(last, "*" + weights)])
-        return list(run(_FIND_WORDS, {"match": match, **bounds}))
+        match = " & ".join([*(_lexeme(word, prefix=tier is Tier.WORD) for word in finished), _lexeme(last, prefix=True)])
+        return list(run(_FIND_WORDS[tier], {"match": match, **bounds}))
 
     def _given(self, statement: TextClause, values: dict[str, Any]) -> Any:
         # Beside the facets, the packages that the caller was given.
         return self._connection.scalars(text(statement.text.replace(_RIGHTS, _RIGHTS_OR_GIVEN)), values)
 
 
-def _lexeme(word: str, marks: str) -> str:
+def _lexeme(word: str, *, prefix: bool) -> str:
     quoted = "'" + word.replace("\\", "").replace("'", "''") + "'"
-    return f"{quoted}:{marks}" if marks else quoted
+    return f"{quoted}:*" if prefix else quoted
 
 
 def _plain(words: str) -> str:
