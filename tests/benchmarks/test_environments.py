@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import py_compile
+import random
 import resource
 import shutil
 import subprocess
@@ -17,6 +18,7 @@ import sysconfig
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +28,7 @@ from harness import FULL, median, report
 
 from carrel.core.progress import Progress
 from carrel.environments import Change, Sources, Spec, apply, capture, plan, rebuild
+from carrel.environments.conda import workers
 from carrel.environments.pypi import uv
 from carrel.testing.artifacts import build_conda, build_wheel
 from carrel.testing.conda_channel import build_channel, index
@@ -79,6 +82,7 @@ class Cost:
         return self
 
     def __exit__(self, *_: object) -> None:
+        workers.close()  # until they have ended, the system does not count them
         self.seconds, self.cpu = time.perf_counter() - self._started, _used() - self._used
 
 
@@ -104,8 +108,33 @@ def small_package(number: int) -> tuple[str, dict[str, str]]:
     return name, files
 
 
+def real_package(number: int) -> tuple[str, dict[str, str]]:
+    """Return name and files of a package of a real one's size."""
+    name = f"real{number}"
+    contents = real_contents(number, 1000 * REAL_SIZES[number % len(REAL_SIZES)])
+    return name, {f"{name}/{path}": content for path, content in contents.items()}
+
+
 def _modules() -> list[str]:
     return ["__init__", *(f"part{part}" for part in range(19))]
+
+
+# kB of the newest builds of 3,859 packages of conda-forge (index of 2018), each thirtieth
+REAL_SIZES = (4, 7, 10, 13, 17, 22, 28, 36, 48, 65, 85, 115, 152, 201, 253, 338, 389, 416, 493, 604)
+REAL_SIZES += (772, 998, 1250, 1652, 2144, 2458, 3343, 4808, 9999, 31484)
+
+
+def real_contents(number: int, size: int) -> dict[str, str]:
+    """Return files that compress to about *size* bytes, some 20 kB each, as they are in packages."""
+    chosen = random.Random(number)
+    return {f"part{part // 50}/module{part}.py": "".join(chosen.choices(_lines(), k=500)) for part in range(1 + size // 5_200)}
+
+
+@cache
+def _lines() -> list[str]:
+    chosen = random.Random(0)
+    words = ["".join(chosen.choices("etaoinshrdlu_", k=chosen.randint(2, 9))) for _ in range(3000)]
+    return [f"    {' '.join(chosen.choices(words, k=6))}\n" for _ in range(40_000)]
 
 
 def _compiled_library() -> dict[str, bytes]:
@@ -138,12 +167,22 @@ def caches(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 @pytest.fixture(scope="module")
 def channel(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
     """A channel with a real Python and ipykernel, filled up with small packages, and the names of all."""
-    folder = tmp_path_factory.mktemp("channel") / "c"
+    return make_channel(tmp_path_factory.mktemp("channel") / "c", small_package)
+
+
+@pytest.fixture(scope="module")
+def real_channel(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
+    """The same with packages as large as those of a real channel."""
+    return make_channel(tmp_path_factory.mktemp("channel") / "c", real_package)
+
+
+def make_channel(folder: Path, package: Callable[[int], tuple[str, dict[str, str]]]) -> tuple[Path, list[str]]:
+    """Write a channel of packages to *folder*; return it with the names."""
     built = build_channel(folder, ["ipykernel"])
     names = [path.split("/")[1].rsplit("-", 2)[0] for path in built.packages]
     artifacts = [build_conda("python-compiled", depends=["python"], subdir=built.subdir, files=_compiled_library())]
     for number in range(PACKAGES - len(names) - 1):
-        name, files = small_package(number)
+        name, files = package(number)
         placed = {f"site-packages/{path}": content for path, content in files.items()}
         placed[f"site-packages/{name}-1.0.dist-info/METADATA"] = f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n\n"
         artifacts.append(build_conda(name, noarch="python", depends=["python"], files=placed))
@@ -221,8 +260,10 @@ def test_row_12(tmp_path: Path, channel: tuple[Path, list[str]], caches: Path) -
     report(12, "of it, the interpreter's first start and import of ipykernel", median(starts), "s", test=f"{TEST} -k row_12")
 
 
-def test_row_11_conda(tmp_path: Path, channel: tuple[Path, list[str]], monkeypatch: pytest.MonkeyPatch) -> None:
-    folder, names = channel
+@pytest.mark.parametrize("which", ["real_channel", "channel"], ids=["real", "tiny"])
+def test_row_11_conda(which: str, tmp_path: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder, names = request.getfixturevalue(which)
+    megabytes = sum(path.stat().st_size for path in folder.rglob("*.conda")) >> 20
     monkeypatch.setenv("CARREL_CACHE_DIR", str(tmp_path))
     ours, peers, starts = [], [], []
     with served(folder) as url:
@@ -234,14 +275,11 @@ def test_row_11_conda(tmp_path: Path, channel: tuple[Path, list[str]], monkeypat
                 apply(made, on_event=stages, compile_files=False)  # the peers do not compile either
             ours.append(cost)
             starts.append(time.perf_counter() - stages.begun["verify"])
-            peers.append(
-                _cost_of(
-                    [sys.executable, "-c", _RAW_INSTALL, new_prefix(tmp_path, "raw"), cold(tmp_path / "raw-cache", "_UNUSED"), url, *names]
-                )
-            )
-            assert len(list((prefix / "conda-meta").glob("*.json"))) == len(list((tmp_path / "raw" / "conda-meta").glob("*.json")))
-    what = f"solve and install {PACKAGES} conda packages, nothing cached"
-    show(11, what, ours, peers, "py-rattler", "row_11_conda", ratio=1.1)
+            raw, raw_cache = new_prefix(tmp_path, "raw"), cold(tmp_path / "raw-cache", "_UNUSED")
+            peers.append(_cost_of([sys.executable, "-c", _RAW_INSTALL, raw, raw_cache, url, *names]))
+            assert len(list((prefix / "conda-meta").glob("*.json"))) == len(list((raw / "conda-meta").glob("*.json")))
+    what = f"solve and install {PACKAGES} conda packages of {megabytes} MB, nothing cached"
+    show(11, what, ours, peers, "py-rattler", f"row_11_conda[{request.node.callspec.id}]", ratio=1.1)
     report(11, "of it, the interpreter's first start", median(starts), "s", test=f"{TEST} -k row_11_conda")
 
 

@@ -23,6 +23,7 @@ from carrel.environments import (
     python_wishes,
     reverting,
     revisions,
+    states,
     transactions,
     verifying,
 )
@@ -90,7 +91,8 @@ def apply(
                 arrived = {line.name for line in (*plan.added, *plan.changed)}
                 compiling.compile_packages(prefix, arrived | set(plan.pypi.install), on_event=on_event, cancel=cancel)
             on_event(Progress("verify", message="Starting the interpreter"))
-            verifying.verify(prefix, modules, cancel=cancel)
+            # the records are needed next, and what has been read is remembered
+            verifying.verify(prefix, modules, cancel=cancel, meanwhile=lambda: states.read(prefix))
             if conda_meta.is_conda_prefix(prefix):
                 conda_history.append(prefix, before, plan)
             revision = transactions.commit(
@@ -157,16 +159,16 @@ def _fetch(plan: Plan, on_event: OnProgress, cancel: CancelSignal) -> tuple[list
     incoming: list[str] = []
     try:
         if plan.conda.records:
-            complete = engine.fetch(plan.conda.records, headers=plan.sources.headers, on_event=on_event, cancel=cancel)
+            complete, brought = engine.fetch(plan.conda.records, headers=plan.sources.headers, on_event=on_event, cancel=cancel)
             records = [_without_credentials(record) for record in complete]
-            incoming = transactions.new_files(engine.contents_of(records), records, _python_after(plan))
+            incoming = transactions.new_files(brought, records, _python_after(plan))
         fetched = has_python(plan.prefix, _python_after(plan))
         if plan.pypi.install and fetched:
             sizes = {normalize(line.name): line.size for line in (*plan.added, *plan.changed) if line.source == "pypi"}
-            brought = unpack_wheels(plan.prefix, plan.pypi.pylock, plan.sources, on_event, cancel, sizes=sizes)
+            unpacked = unpack_wheels(plan.prefix, plan.pypi.pylock, plan.sources, on_event, cancel, sizes=sizes)
             leaving = {line.name for line in (*plan.changed, *plan.removed) if line.source == "conda"}
-            overlap.check(plan.prefix, brought, leaving=leaving, arriving=incoming)
-            incoming += brought
+            overlap.check(plan.prefix, unpacked, leaving=leaving, arriving=incoming)
+            incoming += unpacked
     except OSError as error:
         raise _in_words(error) from error
     return records, incoming, fetched

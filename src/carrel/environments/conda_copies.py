@@ -56,7 +56,8 @@ def _link(target: Path, records: list[dict[str, Any]], on_event: OnProgress, can
     unclear = [described for record in records if not _paths(record) for described in known if described["name"] == record["name"]]
     if unclear:
         try:
-            wanted += [one for one in engine.fetch(unclear, headers={}, on_event=on_event, cancel=cancel) if one not in wanted]
+            found, _ = engine.fetch(unclear, headers={}, on_event=on_event, cancel=cancel)
+            wanted += [one for one in found if one not in wanted]
         except Cancelled:
             raise
         except CarrelError:
@@ -64,7 +65,7 @@ def _link(target: Path, records: list[dict[str, Any]], on_event: OnProgress, can
     (target / "conda-meta").mkdir(parents=True)
     if not wanted:
         return {}
-    complete = engine.fetch(wanted, headers={}, on_event=on_event, cancel=cancel, locked=True)
+    complete, _ = engine.fetch(wanted, headers={}, on_event=on_event, cancel=cancel, locked=True)
     requested = {str(record["name"]): _requested(record) for record in records if _requested(record)}
     engine.link(target, complete, requested=requested, headers={}, on_event=on_event, cancel=cancel)
     made = [json.loads(path.read_bytes()) for path in (target / "conda-meta").glob("*.json")]

@@ -17,8 +17,6 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import filelock
-
 from carrel.core import clock
 from carrel.core.errors import Forbidden, Locked
 
@@ -166,6 +164,8 @@ def _leads_to(path: Path, handle: int) -> bool:
 
 
 def _acquire_portably(path: Path) -> Callable[[], None] | None:
+    import filelock  # here, because it is needed on Windows alone
+
     lock = filelock.FileLock(path)
     try:
         lock.acquire(timeout=0)

@@ -16,11 +16,23 @@ from pathlib import Path
 from carrel.core import clock
 from carrel.core.errors import BadRequest, Conflict, InsufficientStorage, InvalidFile, NotFound, Unprocessable
 from carrel.core.progress import CancelSignal, NeverCancelled, OnProgress, Progress, ignore_progress
-from carrel.environments import archive_sources, building, compiling, conda_meta, files, inspection, transactions, usage, verifying
+from carrel.environments import (
+    archive_sources,
+    asked,
+    building,
+    compiling,
+    conda_meta,
+    files,
+    inspection,
+    revisions,
+    transactions,
+    usage,
+    verifying,
+)
 from carrel.environments.applying import mark_requested
 from carrel.environments.conda import engine
 from carrel.environments.locations import current_platform, environments_folder
-from carrel.environments.models import Environment, PypiStep, Sources
+from carrel.environments.models import Change, Environment, Origin, PypiStep, Sources
 from carrel.environments.naming import normalize
 from carrel.environments.pypi import uv
 from carrel.formats.environment.conda_specs import name_of
@@ -71,6 +83,7 @@ def rebuild(
     reference: str = "",
     replace_changed: bool = False,
     compile_files: bool | None = None,
+    origin: Origin | None = None,
     on_event: OnProgress = ignore_progress,
     cancel: CancelSignal | None = None,
 ) -> Environment:
@@ -95,6 +108,8 @@ def rebuild(
     compile_files : bool, optional
         Whether Python files are compiled ahead of their first import; by default when archives had to be fetched: what is in the
         cache is there at once.
+    origin : Origin, optional
+        What the history of the environment begins with if it is built now; by default that it was rebuilt from *reference*.
 
     Raises
     ------
@@ -120,7 +135,8 @@ def rebuild(
             if not already_built(lock, prefix):
                 _clear(prefix, lock, replace_changed)
                 with building.in_place(prefix, {"digest": lock.digest}):
-                    _build_and_check(lock, prefix, sources, hubs, compile_files, on_event, cancel)
+                    origin = origin or Origin(f"rebuilt from {reference or 'a lock'}", (f"rebuild {reference or lock.digest}",))
+                    _build_and_check(lock, prefix, sources, hubs, compile_files, origin, on_event, cancel)
     if reference:
         add_reference(prefix, reference)
     usage.touch_used(prefix)
@@ -145,6 +161,7 @@ def _build_and_check(
     sources: Sources,
     hubs: Sequence[str],
     compile_files: bool | None,
+    origin: Origin,
     on_event: OnProgress,
     cancel: CancelSignal,
 ) -> None:
@@ -162,7 +179,7 @@ def _build_and_check(
     on_event(Progress("verify", message="Starting the interpreter"))
     modules = ["ipykernel"] if "ipykernel" in names else []
     with ThreadPoolExecutor(1) as pool:  # the records are read while the interpreter starts
-        comparison = pool.submit(_compare, lock, prefix)
+        comparison = pool.submit(_compare_and_record, lock, prefix, origin)
         verifying.verify(prefix, modules, cancel=cancel)
         comparison.result()
     mark = {"digest": lock.digest, "state": inspection.state_digest(prefix), "built_at": clock.to_rfc3339(clock.now())}
@@ -243,7 +260,9 @@ def _link_conda(lock: Lock, prefix: Path, sources: Sources, hubs: Sequence[str],
         for package in lock.conda
     ]
     copies, others = archive_sources.conda_places(lock, sources, hubs)
-    fetched = engine.fetch(wanted, headers=sources.headers, on_event=on_event, cancel=cancel, locked=True, copies_in=copies, others=others)
+    fetched, _ = engine.fetch(
+        wanted, headers=sources.headers, on_event=on_event, cancel=cancel, locked=True, copies_in=copies, others=others
+    )
     (prefix / "conda-meta").mkdir(parents=True)
     names = {package.name for package in lock.conda}
     requested = {name: (text,) for text in lock.requested if (name := name_of(text)) in names}
@@ -274,6 +293,14 @@ def _interpreter(version: str, cancel: CancelSignal) -> Path:
             found=sorted({candidate for candidate, _ in found}),
         )
     return next((path for candidate, path in fitting if candidate == version), fitting[0][1])
+
+
+def _compare_and_record(lock: Lock, prefix: Path, origin: Origin) -> None:
+    """Make sure that *prefix* is what *lock* says, and begin its history with that."""
+    _compare(lock, prefix)
+    request = (*origin.request, *revisions.request_of(Change(add=asked.wishes(lock))))
+    archives = {normalize(package.name): archive_sources.entry(package) for package in lock.pypi}
+    revisions.record(prefix, "created", origin.summary, request=request, program=origin.program, archives=archives)
 
 
 def _compare(lock: Lock, prefix: Path) -> None:

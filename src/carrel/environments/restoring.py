@@ -136,8 +136,8 @@ def _fetch_conda(
     if not lacking:
         return [], []
     wanted = [target.conda[file].record for file in lacking]
-    fetched = engine.fetch(wanted, headers=sources.headers, on_event=on_event, cancel=cancel, locked=True)
-    return fetched, transactions.new_files(engine.contents_of(fetched), fetched, _python(target))
+    fetched, brought = engine.fetch(wanted, headers=sources.headers, on_event=on_event, cancel=cancel, locked=True)
+    return fetched, transactions.new_files(brought, fetched, _python(target))
 
 
 def _from_cache(work: Callable[..., Any], prefix: Path, lock: str, sources: Sources, on_event: OnProgress, cancel: CancelSignal) -> Any:

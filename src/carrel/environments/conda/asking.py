@@ -12,7 +12,7 @@ from carrel.environments.conda.failure import Failure
 from carrel.environments.conda.solving import Solver
 
 if TYPE_CHECKING:
-    from carrel.environments.conda.fetching import Report
+    from carrel.environments.conda.downloading import Report
 
 _VERSIONS = 5
 _NEAR = 3

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -24,13 +21,12 @@ from carrel.core.errors import (
     UpstreamError,
 )
 from carrel.core.progress import CancelSignal, NeverCancelled, OnProgress, Progress, ignore_progress
-from carrel.environments import conflicts, processes
+from carrel.environments import conflicts
+from carrel.environments.conda import workers
 from carrel.environments.conda.cache import PackageStore, complete, contents
 from carrel.environments.credentials import redact, strip_url
 from carrel.environments.locations import conda_cache_folder
 from carrel.environments.models import Sources
-
-_WORKER = "carrel.environments.conda.worker"
 
 
 def solve(
@@ -126,8 +122,8 @@ def fetch(
     locked: bool = False,
     copies_in: Sequence[str] = (),
     others: Sequence[str] = (),
-) -> list[dict[str, Any]]:
-    """Bring the archives of *records* into the cache, verified, and return the complete records, in order.
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Bring the archives of *records* into the cache, verified; return the complete records and what each package brings, in order.
 
     With *locked*, the records come from a lock and are completed from the packages. What is in the cache already needs no
     worker.
@@ -140,9 +136,12 @@ def fetch(
     """
     store = PackageStore(conda_cache_folder())
     wanted = [dict(record) for record in records]
-    if not all(store.holds(record) for record in wanted):
-        _call({"command": "fetch", "records": wanted, "copies_in": list(copies_in), "others": list(others)}, headers, on_event, cancel)
-    return [complete(record, store.entry(record)) for record in wanted] if locked else wanted
+    if all(store.holds(record) for record in wanted):
+        brought = [contents(store.entry(record)) for record in wanted]
+    else:
+        request = {"command": "fetch", "records": wanted, "locked": locked, "copies_in": list(copies_in), "others": list(others)}
+        brought = _call(request, headers, on_event, cancel)["contents"]
+    return [complete(record, store.entry(record)) for record in wanted] if locked else wanted, brought
 
 
 def contents_of(records: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -176,33 +175,19 @@ def _call(request: dict[str, Any], headers: Mapping[str, Mapping[str, str]], on_
     cache = conda_cache_folder()
     cache.mkdir(parents=True, exist_ok=True)
     request = {**request, "cache": str(cache), "headers": {prefix: dict(values) for prefix, values in headers.items()}}
-    answer: dict[str, Any] = {}
 
-    def on_line(line: str) -> None:
-        message = json.loads(line)
-        if message["type"] == "progress":
-            on_event(Progress(message["stage"], message["done"], message["total"], message["unit"], message["message"]))
-        else:
-            answer.update(message)
+    def on_progress(message: Mapping[str, Any]) -> None:
+        on_event(Progress(message["stage"], message["done"], message["total"], message["unit"], message["message"]))
 
-    finished = processes.run(
-        [sys.executable, "-P", "-m", _WORKER],
-        cancel=cancel,
-        environment={**os.environ, "PYTHONUNBUFFERED": "1"},
-        stdin=json.dumps(request) + "\n",
-        hold_stdin=True,
-        on_stdout=on_line,
-    )
-    if answer.get("type") == "result":
-        return answer["value"]
-    if answer.get("type") == "error":
+    try:
+        answer = workers.ask(request, on_progress, cancel)
+    except workers.WorkerDied as death:
+        raise CarrelError(
+            f"{death.detail} Nothing was left half-done; try again.", code=death.code, log=redact(death.stderr[-2000:], headers).strip()
+        ) from None
+    if answer["type"] == "error":
         raise _with_places(_error(answer, headers), answer, headers)
-    tail = redact(finished.stderr[-2000:], headers).strip()
-    raise CarrelError(
-        f"The conda engine ended unexpectedly (exit code {finished.returncode}). Nothing was left half-done; try again.",
-        code="engine_crashed",
-        log=tail,
-    )
+    return answer["value"]
 
 
 def _error(answer: Mapping[str, Any], headers: Mapping[str, Mapping[str, str]]) -> CarrelError:

@@ -18,7 +18,7 @@ from carrel.environments.conda.network import make_client
 from carrel.environments.conda.records import from_json, prefix_records
 
 if TYPE_CHECKING:
-    from carrel.environments.conda.fetching import Report
+    from carrel.environments.conda.downloading import Report
 
 
 class _Reporter:

@@ -17,7 +17,7 @@ from carrel.environments.conda.records import to_json
 from carrel.environments.conda.solving import moment, virtual_packages
 
 if TYPE_CHECKING:
-    from carrel.environments.conda.fetching import Report
+    from carrel.environments.conda.downloading import Report
 
 
 async def lock(request: dict[str, Any], report: Report) -> dict[str, Any]:

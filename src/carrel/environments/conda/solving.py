@@ -21,7 +21,7 @@ from carrel.environments.conda.network import make_client
 from carrel.environments.conda.records import prefix_records
 
 if TYPE_CHECKING:
-    from carrel.environments.conda.fetching import Report
+    from carrel.environments.conda.downloading import Report
 
 
 async def solve(request: dict[str, Any], report: Report) -> dict[str, Any]:

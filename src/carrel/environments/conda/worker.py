@@ -1,12 +1,13 @@
-"""The child process in which all conda work happens: one JSON request on standard input, JSON lines on standard output.
+"""The child process in which all conda work happens: JSON requests on standard input, JSON lines on standard output.
 
 Run as ``python -P -m carrel.environments.conda.worker``. It is a process of its own because an installation under way
 cannot be stopped from inside (cancelling is killing), because a crash of the native library must not take the server with
 it, and because interpreters that loaded the library may crash while they exit, which ``os._exit`` avoids.
 
-Standard input stays open as a life line: when it ends, the parent is gone and the worker ends at once.
+Standard input, a socket where there are sockets, stays open as a life line: when it ends, the parent is gone and the worker ends
+at once. An empty line brings open files, which are held until the request that follows has been served: the locks of the work.
 
-Lines out: ``{"type": "progress", …}`` any number of times, then one ``{"type": "result", "value": …}`` or
+Lines out, for each request: ``{"type": "progress", …}`` any number of times, then one ``{"type": "result", "value": …}`` or
 ``{"type": "error", "kind": …, "message": …, …}``.
 """
 
@@ -15,11 +16,17 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import queue
+import socket
+import stat
 import sys
 import threading
+from collections.abc import Iterator
 from typing import IO, Any
 
 from carrel.environments.conda.failure import Failure
+
+_CHUNK = 1 << 20
 
 
 class Output:
@@ -44,10 +51,46 @@ class Output:
         self.send({"type": "progress", "stage": stage, "done": done, "total": total, "unit": unit, "message": message})
 
 
-def _follow_parent() -> None:
-    while sys.stdin.buffer.read(4096):
-        pass
-    os._exit(3)
+class Input:
+    """Reads requests as they come, and ends the process when there will be no more."""
+
+    def __init__(self) -> None:
+        self._requests: queue.SimpleQueue[tuple[dict[str, Any], list[int]]] = queue.SimpleQueue()
+        threading.Thread(target=self._follow, daemon=True).start()
+
+    def next(self) -> tuple[dict[str, Any], list[int]]:
+        """Return the next request and the open files that came with it."""
+        return self._requests.get()
+
+    def _follow(self) -> None:
+        descriptors: list[int] = []
+        line = bytearray()
+        try:
+            for data, files in _pieces():
+                descriptors += files
+                *ended, rest = data.split(b"\n")
+                for piece in ended:
+                    text = bytes(line) + piece
+                    line.clear()
+                    if text:
+                        self._requests.put((json.loads(text), descriptors))
+                        descriptors = []
+                line += rest
+        finally:
+            os._exit(3)
+
+
+def _pieces() -> Iterator[tuple[bytes, list[int]]]:
+    if not stat.S_ISSOCK(os.fstat(0).st_mode):
+        for line in sys.stdin.buffer:
+            yield line, []
+        return
+    with socket.socket(fileno=0) as stream:
+        while True:
+            data, files, _, _ = socket.recv_fds(stream, _CHUNK, 8)
+            if not data:
+                return
+            yield data, files
 
 
 async def _run(request: dict[str, Any], output: Output) -> Any:
@@ -86,24 +129,28 @@ async def _run(request: dict[str, Any], output: Output) -> Any:
 
 
 def main() -> None:
-    """Serve one request and leave without the interpreter's usual farewells."""
+    """Serve requests until there are no more."""
     # the real standard output is for lines alone: whatever libraries print goes to standard error
     stream = os.fdopen(os.dup(1), "w", encoding="ascii")
     os.dup2(2, 1)
-    output = Output(stream)
-    request = json.loads(sys.stdin.buffer.readline() or b"{}")
-    threading.Thread(target=_follow_parent, daemon=True).start()
-    code = 0
+    output, requests = Output(stream), Input()
+    while True:
+        request, files = requests.next()
+        answer = _answer(request, output)
+        # before it is told: who hears it may want the locks for somebody else
+        for file in files:
+            os.close(file)
+        sys.stderr.flush()
+        output.send(answer)
+
+
+def _answer(request: dict[str, Any], output: Output) -> dict[str, Any]:
     try:
-        output.send({"type": "result", "value": asyncio.run(_run(request, output))})
+        return {"type": "result", "value": asyncio.run(_run(request, output))}
     except Failure as failure:
-        output.send({"type": "error", "kind": failure.kind, "message": str(failure), **failure.fields})
-        code = 1
+        return {"type": "error", "kind": failure.kind, "message": str(failure), **failure.fields}
     except Exception as error:
-        output.send({"type": "error", "kind": "internal", "message": f"{type(error).__name__}: {error}"})
-        code = 1
-    sys.stderr.flush()
-    os._exit(code)
+        return {"type": "error", "kind": "internal", "message": f"{type(error).__name__}: {error}"}
 
 
 if __name__ == "__main__":

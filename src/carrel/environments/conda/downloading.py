@@ -1,0 +1,175 @@
+"""Downloading one archive, from the first of its places that has it (worker side)."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+import re
+import shutil
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any, TypeVar
+from urllib.parse import unquote, urlsplit
+
+from rattler.networking import Client
+from rattler.package_streaming import download_and_extract, download_to_path
+
+from carrel.environments.conda.failure import Failure
+from carrel.environments.timeouts import network_timeout
+
+_Result = TypeVar("_Result")
+Report = Callable[[str, int, int, str, str], None]
+_ATTEMPTS = 3
+_LOOK_SECONDS = 0.1
+_CHUNK = 1 << 20
+_STATUS = re.compile(r"\((\d{3})\b")
+
+
+class Meter:
+    """Adds up bytes of all downloads and reports them, at most some twenty times a second."""
+
+    def __init__(self, total: int, report: Report) -> None:
+        self._total, self._report, self._done, self._last = total, report, 0, 0.0
+
+    def add(self, count: int) -> None:
+        """Count bytes that have come, or with a negative number that were of no use."""
+        self._done += count
+        if time.monotonic() - self._last > 0.05:
+            self.show()
+
+    def warn(self, message: str) -> None:
+        """Report something that people should know of."""
+        self._report("warning", self._done, max(self._total, self._done), "bytes", message)
+
+    def show(self) -> None:
+        """Report how much has come."""
+        self._last = time.monotonic()
+        self._report("download", self._done, max(self._total, self._done), "bytes", "")
+
+
+async def stream(url: str, sha256: str, folder: Path, client: Client) -> bool:
+    """Fetch the archive at *url* and extract it to *folder* as it comes; return whether its digest is *sha256*.
+
+    This is the fastest way, for sources that are believed: nothing is checked before it is extracted, nobody hears how much
+    has come, and what went wrong is not told; :func:`download` finds that out.
+    """
+    try:
+        transfer = download_and_extract(client, url, folder)
+        found, _ = await _watched(transfer, lambda: sum(path.lstat().st_size for path in folder.rglob("*")), network_timeout() / 4)
+    except Exception:
+        return False
+    return bool(found.hex() == sha256)
+
+
+async def download(record: dict[str, Any], filename: str, archive: Path, client: Client, meter: Meter) -> str:
+    """Download the archive of *record* to the file *archive*, verify it, and return its SHA-256.
+
+    Raises
+    ------
+    Failure
+        No place has it: what the most telling one said, and all that were ``tried``.
+    """
+    places: list[str] = record.get("places") or [record["url"], *(record.get("mirrors") or [])]
+    tried: dict[str, Failure] = {}
+    for attempt in range(_ATTEMPTS):
+        # each place once, then again those that did not answer: another place is likelier to than the same one at once
+        pending = [url for url in places if url not in tried or _may_answer(tried[url])]
+        if attempt and pending:
+            await asyncio.sleep(0.3 * attempt)
+        for url in pending:
+            try:
+                found = await _download_from(url, record, filename, archive, client, meter)
+            except Failure as failure:
+                tried[url] = failure
+                continue
+            for liar in (liar for liar, failure in tried.items() if failure.kind == "digest"):
+                meter.warn(f"{filename} was taken from {url}, because what is at {liar} is not the locked file.")
+            return found
+    # wrong bytes are the worst that can be told of a file; else what its own address said
+    worst = next((failure for failure in tried.values() if failure.kind == "digest"), None)
+    told = worst or tried.get(record["url"]) or next(reversed(tried.values()))
+    silent = (record.get("silent") or {}).items()
+    told.fields["tried"] = [[url, _reason(one)] for url, one in tried.items()] + [[url, why] for url, why in silent]
+    raise told
+
+
+def _may_answer(failure: Failure) -> bool:
+    return failure.kind == "network" and not isinstance(failure.__cause__, FileNotFoundError | TimeoutError)
+
+
+def _reason(failure: Failure) -> str:
+    if failure.kind == "digest":
+        return f"other bytes: its {failure.fields['algorithm'].upper()} digest is {failure.fields['found']}"
+    if failure.kind == "http":
+        return f"answered {failure.fields['status']}"
+    return str(failure).strip().splitlines()[-1] if str(failure).strip() else "no answer"
+
+
+async def _watched(transfer: Awaitable[_Result], there: Callable[[], int], look_seconds: float) -> _Result:
+    """Wait for *transfer* as long as something comes; the library would wait for a silent server without end.
+
+    Every *look_seconds*, *there* is asked how many bytes have come.
+    """
+    patience, task, last, since = network_timeout(), asyncio.ensure_future(transfer), -1, time.monotonic()
+    while not (await asyncio.wait({task}, timeout=min(look_seconds, patience)))[0]:
+        count = there()
+        if count != last:
+            last, since = count, time.monotonic()
+        elif time.monotonic() - since > patience:
+            task.cancel()
+            raise TimeoutError(f"the server has sent nothing for {patience:.0f} s")
+    return await task
+
+
+async def _download_from(url: str, record: dict[str, Any], filename: str, archive: Path, client: Client, meter: Meter) -> str:
+    counted = 0
+
+    def count(size: int) -> int:
+        nonlocal counted
+        meter.add(size - counted)
+        counted = size
+        return size
+
+    def there() -> int:
+        return count(archive.stat().st_size if archive.exists() else 0)
+
+    loop = asyncio.get_running_loop()
+    try:
+        transfer = loop.run_in_executor(None, _copy, url, archive) if url.startswith("file:") else download_to_path(client, url, archive)
+        await _watched(transfer, there, _LOOK_SECONDS)
+    except Exception as error:
+        count(0)
+        status = _STATUS.search(str(error))
+        code = int(status[1]) if status else 0
+        raise Failure("http" if status else "network", str(error), filename=filename, url=url, status=code) from error
+    there()
+    try:
+        return await loop.run_in_executor(None, _verified, archive, record, filename, url)
+    except Failure:
+        count(0)
+        raise
+
+
+def _verified(archive: Path, record: dict[str, Any], filename: str, url: str) -> str:
+    """Return the SHA-256 of *archive*; by MD5 it is only checked when nothing better is known."""
+    sha256, md5 = hashlib.sha256(), hashlib.md5(usedforsecurity=False)
+    with archive.open("rb") as file:
+        while chunk := file.read(_CHUNK):
+            sha256.update(chunk)
+            if not record.get("sha256"):
+                md5.update(chunk)
+    for algorithm, found in (("sha256", sha256.hexdigest()),) if record.get("sha256") else (("md5", md5.hexdigest()),):
+        expected = record.get(algorithm)
+        if expected and found != expected:
+            raise Failure("digest", "", filename=filename, url=url, expected=expected, found=found, algorithm=algorithm)
+    return sha256.hexdigest()
+
+
+def _copy(url: str, archive: Path) -> None:
+    path = unquote(urlsplit(url).path)
+    file = Path(path.lstrip("/") if os.name == "nt" else path)
+    if file.exists() and not file.is_file():  # a lock may name devices, which never end
+        raise FileNotFoundError(f"{file} is not a file")
+    shutil.copyfile(file, archive)

@@ -1,0 +1,172 @@
+"""Workers from the outside: started when needed, asked one thing after another, kept for a while, killed to cancel.
+
+A plan is mostly carried out a moment later, and a start costs a tenth of a second. So a worker that has answered stays for
+half a minute for whoever asks next from the same surroundings (environment variables, working directory). It ends with this
+process: its standard input is its life line.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import json
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from carrel.core.errors import CarrelError
+from carrel.core.progress import CancelSignal
+from carrel.environments import processes
+
+_MODULE = "carrel.environments.conda.worker"
+_KEPT_SECONDS = 30.0
+_REUSABLE = os.name == "posix"  # elsewhere what ties a child to a piece of work is given when it starts
+
+
+class WorkerDied(CarrelError):
+    """A worker ended without an answer.
+
+    Attributes
+    ----------
+    returncode : int
+    stderr : str
+        What it wrote last.
+    """
+
+    def __init__(self, returncode: int, stderr: str) -> None:
+        super().__init__(f"The conda engine ended unexpectedly (exit code {returncode}).", code="engine_crashed")
+        self.returncode, self.stderr = returncode, stderr
+
+
+def ask(request: Mapping[str, Any], on_progress: Callable[[Mapping[str, Any]], None], cancel: CancelSignal) -> dict[str, Any]:
+    """Have a worker serve *request*, and return its answer: a line of type ``result`` or ``error``.
+
+    Raises
+    ------
+    WorkerDied
+    carrel.core.errors.Cancelled
+        After the worker is gone.
+    """
+    worker = _take()
+    try:
+        answer = worker.ask(request, on_progress, cancel)
+    except BaseException:
+        worker.end()
+        raise
+    _keep(worker)
+    return answer
+
+
+def close() -> None:
+    """End the workers that wait."""
+    with _lock:
+        waiting, _waiting[:] = list(_waiting), []
+    for worker, _ in waiting:
+        worker.end()
+
+
+class _Worker:
+    """One process."""
+
+    def __init__(self) -> None:
+        self.surroundings = _surroundings()
+        environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
+        command = [sys.executable, "-P", "-m", _MODULE]
+        self._line: socket.socket | None = None
+        if not _REUSABLE:
+            self._child = processes.Child(command, environment=environment, stdin=subprocess.PIPE)
+            return
+        # not a pipe: open files can be sent over a socket, and the locks of the work have to be
+        self._line, theirs = socket.socketpair()
+        with theirs:
+            self._child = processes.Child(command, environment=environment, stdin=theirs, tied=False)
+
+    def is_usable(self) -> bool:
+        return self._child.process.poll() is None and self.surroundings == _surroundings()
+
+    def ask(self, request: Mapping[str, Any], on_progress: Callable[[Mapping[str, Any]], None], cancel: CancelSignal) -> dict[str, Any]:
+        text = json.dumps(request).encode() + b"\n"
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # then its streams end too
+            self._send(text)
+        remarks: list[str] = []
+        for stream, line in self._child.lines(cancel=cancel):
+            if stream == "stderr":
+                remarks.append(line)
+                continue
+            message = json.loads(line)
+            if message["type"] != "progress":
+                answer: dict[str, Any] = message
+                return answer
+            on_progress(message)
+        raise WorkerDied(self._child.process.wait(), "".join(remarks))
+
+    def _send(self, text: bytes) -> None:
+        if self._line is None:
+            if (stdin := self._child.process.stdin) is not None:
+                stdin.write(text.decode())
+                stdin.flush()
+            return
+        tie = processes.tether.get()
+        if tie is not None and tie.descriptors:
+            socket.send_fds(self._line, [b"\n"], list(tie.descriptors))
+        self._line.sendall(text)
+
+    def end(self) -> None:
+        self._child.end()
+        if self._line is not None:
+            self._line.close()
+
+
+_lock = threading.Lock()
+_waiting: list[tuple[_Worker, float]] = []
+
+
+def _surroundings() -> Sequence[object]:
+    folder = None
+    with contextlib.suppress(OSError):  # it may have been removed
+        folder = Path.cwd()
+    # forked children must not write to workers of the process that they come from
+    return (os.getpid(), folder, dict(os.environ))
+
+
+def _take() -> _Worker:
+    unusable, found = [], None
+    with _lock:
+        while _waiting and found is None:
+            worker, _ = _waiting.pop()
+            if worker.is_usable():
+                found = worker
+            else:
+                unusable.append(worker)
+    for worker in unusable:
+        worker.end()
+    return found or _Worker()
+
+
+def _keep(worker: _Worker) -> None:
+    if not _REUSABLE:
+        worker.end()
+        return
+    with _lock:
+        _waiting.append((worker, time.monotonic()))
+    expiry = threading.Timer(_KEPT_SECONDS, _expire)
+    expiry.daemon = True
+    expiry.start()
+
+
+def _expire() -> None:
+    now = time.monotonic()
+    with _lock:
+        old = [entry for entry in _waiting if now - entry[1] >= _KEPT_SECONDS - 1]
+        _waiting[:] = [entry for entry in _waiting if entry not in old]
+    for worker, _ in old:
+        worker.end()
+
+
+atexit.register(close)
