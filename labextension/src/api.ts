@@ -68,14 +68,21 @@ export class CarrelApi {
     return { items, etag: response.headers.get('ETag') };
   }
 
+  /** Plan a change; `loaded` are the modules that the kernel at work has imported. */
   plan(
     id: string,
-    change: { add?: { name: string; version?: string; source: string }[]; remove?: string[]; update?: string[] }
+    change: { add?: { name: string; version?: string; source: string }[]; remove?: string[]; update?: string[] },
+    loaded: readonly string[] = []
   ): Promise<wire.IJob<wire.IPlan>> {
     return this._json(`environments/${id}/plan`, {
       method: 'POST',
-      body: { add: change.add ?? [], remove: change.remove ?? [], update: change.update ?? [] }
+      body: { add: change.add ?? [], remove: change.remove ?? [], update: change.update ?? [], loaded }
     });
+  }
+
+  /** Plan what was offered instead of an impossible change. */
+  planWayOut(id: string, way: string, loaded: readonly string[] = []): Promise<wire.IJob<wire.IPlan>> {
+    return this._json(`environments/${id}/plan`, { method: 'POST', body: { way_out: way, loaded } });
   }
 
   apply(id: string, plan: string): Promise<wire.IJob<wire.IApplied>> {
@@ -89,6 +96,11 @@ export class CarrelApi {
 
   async revisions(id: string): Promise<wire.IRevision[]> {
     return (await this._json<{ items: wire.IRevision[] }>(`environments/${id}/revisions`)).items;
+  }
+
+  /** What is different now from a revision. */
+  difference(id: string, revision: number, signal?: AbortSignal): Promise<wire.IRevisionDifference> {
+    return this._json(`environments/${id}/revisions/${revision}/diff`, { signal });
   }
 
   restore(id: string, revision: number): Promise<wire.IJob<wire.IApplied>> {
@@ -207,8 +219,20 @@ export class CarrelApi {
     return this._json('reproduce/review', { method: 'POST', body: { reference } });
   }
 
-  reproduce(reference: string, directory: string, trustChannels: boolean): Promise<wire.IJob<wire.IReproduced>> {
-    return this._json('reproduce', { method: 'POST', body: { reference, directory, trust_channels: trustChannels } });
+  /** Find out what a publication from another platform becomes on this one. Nothing is installed. */
+  solve(reference: string): Promise<wire.IJob<wire.ISolved>> {
+    return this._json('reproduce/solve', { method: 'POST', body: { reference } });
+  }
+
+  /** Rebuild a publication; `solve` agrees to one that was solved for this platform. */
+  reproduce(
+    reference: string,
+    directory: string,
+    trustChannels: boolean,
+    solve = false
+  ): Promise<wire.IJob<wire.IReproduced>> {
+    const body = { reference, directory, trust_channels: trustChannels, solve };
+    return this._json('reproduce', { method: 'POST', body });
   }
 
   signIn(hubUrl?: string): Promise<wire.ISignInFlow> {

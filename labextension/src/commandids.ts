@@ -6,6 +6,7 @@ export const CommandIDs = {
   refresh: 'carrel:refresh',
   togglePin: 'carrel:toggle-pin',
   exportEnvironment: 'carrel:export-environment',
+  copyEnvironment: 'carrel:copy-environment',
   restoreEnvironment: 'carrel:restore-environment',
   publish: 'carrel:publish',
   publishAs: 'carrel:publish-as',

@@ -39,12 +39,16 @@ async function openResult(
   result: IReproduced
 ): Promise<void> {
   await app.serviceManager.kernelspecs.refreshSpecs();
+  const { trans } = carrel;
+  result.warnings?.forEach(warning => Notification.warning(warning));
   if (result.path) {
     const kernel = result.kernel_name ? { name: result.kernel_name } : undefined;
     await app.commands.execute('docmanager:open', { path: result.path, factory: 'Notebook', kernel });
   } else {
     Notification.success(
-      carrel.trans.__('The environment is ready: choose the kernel “%1” in any notebook.', result.kernel_name)
+      result.kernel_name
+        ? trans.__('The environment is ready: choose the kernel “%1” in any notebook.', result.kernel_name)
+        : trans.__('The environment is ready in %1. It holds no kernel.', result.prefix ?? '')
     );
   }
 }

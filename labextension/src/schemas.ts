@@ -4,6 +4,8 @@
  * Field names are the wire's. Nothing here is computed in the browser.
  */
 
+export type * from './sharingschemas';
+
 /** Package installer families an environment can use. */
 export type EnvironmentKind = 'conda' | 'venv' | 'system' | 'remote' | 'missing';
 
@@ -139,8 +141,10 @@ export interface IPlannedPackage {
   from_build?: string | null;
   /** What it takes on disk afterwards, about. */
   disk_bytes?: number | null;
-  /** `downgrade`, `removes_requested`, `changes_requested`, `pinned`, `loaded`, `abi`. */
+  /** `downgrade`, `removal`, `removes_requested`, `changes_requested`, `source`, `pinned`, `loaded`, `abi`. */
   risks?: string[];
+  /** The risks in sentences, one for each. */
+  explanations?: string[];
 }
 
 export interface IWarning {
@@ -159,6 +163,7 @@ export interface IPlan {
   warnings: IWarning[];
   command: string;
   needs_confirmation: boolean;
+  /** Why to look at it first, beyond what its lines tell. */
   reasons: string[];
 }
 
@@ -178,33 +183,7 @@ export interface ICloned {
   kernel_name: string | null;
 }
 
-export interface IPublished {
-  url: string;
-  namespace: string;
-  name: string;
-  version: string;
-  unchanged: boolean;
-  metadata: ICarrelMetadata;
-  warnings: string[];
-}
-
-export interface IReproduced {
-  path: string;
-  kernel_name: string;
-  environment: string;
-  prefix: string;
-}
-
-/** The `carrel` entry of a published notebook's metadata. */
-export interface ICarrelMetadata {
-  hub: string;
-  owner: string;
-  name: string;
-  version: string;
-  environment?: string | Record<string, unknown> | null;
-}
-
-export type JobKind = 'plan' | 'apply' | 'restore' | 'clone' | 'publish' | 'reproduce';
+export type JobKind = 'plan' | 'apply' | 'restore' | 'clone' | 'publish' | 'solve' | 'reproduce';
 export type JobState = 'queued' | 'running' | 'done' | 'failed' | 'cancelled';
 
 export interface IJobError {
@@ -212,11 +191,18 @@ export interface IJobError {
   message: string;
   detail?: string | null;
   /** Of an impossible change: other changes, each tried. */
-  ways_out?: {
-    text: string;
-    change: { add: string[]; remove: string[]; update: string[] };
-    new_environment: boolean;
-  }[];
+  ways_out?: IWayOut[];
+}
+
+/** A change that is possible instead of one that is not. */
+export interface IWayOut {
+  text: string;
+  change: { add: string[]; remove: string[]; update: string[] };
+  new_environment: boolean;
+  /** Names the way in a plan; absent where it leads to a new environment. */
+  id?: string;
+  /** What makes the new environment in a terminal. */
+  command?: string;
 }
 
 export interface IJob<Result = unknown> {
@@ -267,7 +253,7 @@ export interface IImport {
 export interface IRevision {
   number: number;
   created_at: string;
-  kind: 'found' | 'change' | 'restore' | 'outside';
+  kind: 'created' | 'found' | 'change' | 'restore' | 'outside';
   summary: string;
   request: string[];
   user: string;
@@ -275,115 +261,23 @@ export interface IRevision {
   package_count: number;
 }
 
-export type FindingDecision = 'redact' | 'remove_output' | 'not_secret';
-export type OutputsChoice = 'keep' | 'images' | 'clear';
-export type Visibility = 'private' | 'organization' | 'unlisted' | 'public';
-
-/** A possible secret. `masked` is safe to show; the value stays on the server. */
-export interface IFinding {
-  id: string;
-  cell: number | null;
-  where: 'source' | 'output' | 'metadata' | 'attachment' | 'environment';
-  kind: string;
-  masked: string;
-  strong: boolean;
-  line: number | null;
-  /** Path of a data file the finding is in. */
-  file?: string;
-}
-
-export interface IPublishCheck {
-  findings: IFinding[];
-  defaults: {
-    namespace: string | null;
-    name: string;
-    visibility: Visibility;
-    version_note: string | null;
-    is_update: boolean;
-    latest_version: string | null;
-  };
-  namespaces: INamespace[];
-  environment: {
-    kind: string;
-    package_count: number;
-    pypi_count: number;
-    platform: string;
-    problems: (string | IWarning)[];
-  } | null;
-  warnings: IWarning[];
-  outputs_bytes: number;
-  data_files: { path: string; size: number }[];
-}
-
-export interface IPublishRequest {
-  path: string;
-  notebook: unknown;
-  environment: string | null;
-  namespace: string;
+/** How one package differs between two states of an environment. */
+export interface IDifference {
   name: string;
-  visibility: Visibility;
-  message: string;
-  summary: string;
-  outputs: OutputsChoice;
-  decisions: Record<string, FindingDecision>;
-  data_files: string[];
+  from_version: string | null;
+  to_version: string | null;
+  from_build: string | null;
+  to_build: string | null;
+  from_source: string | null;
+  to_source: string | null;
+  channel: string | null;
 }
 
-/** A package of the hub as its search shows it. */
-export interface IHubItem {
-  namespace: string;
-  name: string;
-  kinds: string[];
-  summary: string | null;
-  latest_version: string | null;
-  visibility: Visibility;
-  updated_at: string | null;
-  import_names?: string[];
-  url: string;
-}
-
-export interface IRelease {
-  namespace: string;
-  package: string;
-  version: string;
-  state: 'draft' | 'published';
-  message: string | null;
-  published_at: string | null;
-  published_by: string | null;
-  url: string;
-}
-
-export interface IReview {
-  namespace: string;
-  name: string;
-  version: string;
-  title: string | null;
-  published_by: string | null;
-  published_at: string | null;
-  visibility: Visibility;
-  message: string | null;
-  url: string;
-  notebook: { filename: string; size: number; cells: number } | null;
-  preview_html: string | null;
-  environment: {
-    kind: string;
-    platform: string;
-    matches_platform: boolean;
-    package_count: number;
-    python_version: string | null;
-    packages: { name: string; version: string; source: string; channel: string | null }[];
-    channels: string[];
-    new_channels: string[];
-    download_bytes: number;
-    already_built: boolean;
-  } | null;
-  warnings: IWarning[];
-}
-
-/** A device sign-in under way: the user types `user_code` on the hub's page. */
-export interface ISignInFlow {
-  user_code: string;
-  verification_uri_complete: string;
-  interval: number;
-  flow: string;
+/** What is different now, or in revision `other`, from a revision. */
+export interface IRevisionDifference {
+  revision: number;
+  other: number | null;
+  added: IDifference[];
+  changed: IDifference[];
+  removed: IDifference[];
 }

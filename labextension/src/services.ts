@@ -2,6 +2,7 @@ import type { JupyterFrontEnd } from '@jupyterlab/application';
 import type { ITranslator } from '@jupyterlab/translation';
 import { CarrelApi } from './api';
 import { ChangesModel } from './models/changes';
+import { CopyModel } from './models/copies';
 import { EnvironmentModel } from './models/environment';
 import { HubModel } from './models/hub';
 import { ImportsModel } from './models/imports';
@@ -29,6 +30,7 @@ export function createServices(
     packages: new PackagesModel(api),
     search: new SearchModel(api),
     changes: new ChangesModel(api, jobs, environment),
+    copies: new CopyModel(api, jobs, environment, manager.kernelspecs),
     imports: new ImportsModel(api),
     hub: new HubModel(api)
   };

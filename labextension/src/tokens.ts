@@ -2,6 +2,7 @@ import { Token } from '@lumino/coreutils';
 import type { TranslationBundle } from '@jupyterlab/translation';
 import type { CarrelApi } from './api';
 import type { ChangesModel } from './models/changes';
+import type { CopyModel } from './models/copies';
 import type { EnvironmentModel } from './models/environment';
 import type { HubModel } from './models/hub';
 import type { ImportsModel } from './models/imports';
@@ -18,6 +19,7 @@ export interface ICarrel {
   readonly search: SearchModel;
   readonly jobs: JobsModel;
   readonly changes: ChangesModel;
+  readonly copies: CopyModel;
   readonly imports: ImportsModel;
   readonly hub: HubModel;
 }

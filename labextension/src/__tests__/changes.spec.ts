@@ -1,6 +1,4 @@
 import { describe, expect, it } from 'vitest';
-import { revisionLabel } from '../commands';
-import type { IRevision } from '../schemas';
 import type { ICarrel } from '../tokens';
 import {
   APPLIED,
@@ -39,7 +37,12 @@ describe('a change of packages', () => {
     const { server, all } = await ready();
     await all.changes.start(POLARS);
     await settle();
-    expect(server.asked('POST environments/env1/plan')[0].body).toEqual({ ...POLARS, remove: [], update: [] });
+    expect(server.asked('POST environments/env1/plan')[0].body).toEqual({
+      ...POLARS,
+      remove: [],
+      update: [],
+      loaded: []
+    });
     expect(server.asked('POST environments/env1/apply')[0].body).toEqual({ plan: 'plan1' });
     expect(all.changes.state).toBe('done');
     expect(server.asked('GET environments/env1/packages').length).toBeGreaterThan(1);
@@ -61,6 +64,42 @@ describe('a change of packages', () => {
     expect(all.changes.state).toBe('review');
     await all.changes.cancel();
     expect(all.changes.state).toBe('idle');
+    expect(server.asked('POST environments/env1/apply')).toEqual([]);
+  });
+
+  it('is planned with what the kernel has loaded', async () => {
+    const { server, all, kernel } = await ready();
+    kernel.answers.modules = `'["json", "numpy"]'`;
+    await all.changes.start(POLARS);
+    expect(server.asked('POST environments/env1/plan')[0].body.loaded).toEqual(['json', 'numpy']);
+    // an environment chosen by hand is not that of the kernel
+    await settle();
+    all.changes.dismiss();
+    all.environment.choose({ ...ENVIRONMENT });
+    await all.changes.start(POLARS);
+    expect(server.asked('POST environments/env1/plan')[1].body.loaded).toEqual([]);
+  });
+
+  it('that cannot be solved offers ways out, whose plan is always shown', async () => {
+    const { server, all } = await ready();
+    const way = {
+      id: 'way1',
+      text: 'take polars in another version than 9: polars 1.9',
+      change: { add: ['polars'], remove: [], update: [] },
+      new_environment: false
+    };
+    const error = { code: 'unsolvable', message: 'm', detail: 'There is no polars 9.', ways_out: [way] };
+    server.on('GET jobs/plan-job/log', () =>
+      chunks([line({ seq: 1, type: 'state', state: 'failed', result: null, error })])
+    );
+    await all.changes.start(POLARS);
+    expect([all.changes.unsolvable, all.changes.waysOut]).toEqual([true, [way]]);
+    server
+      .on('POST environments/env1/plan', () => job('plan', { id: 'plan-2' }))
+      .on('GET jobs/plan-2/log', () => done(plan()));
+    await all.changes.take(way);
+    expect(server.asked('POST environments/env1/plan')[1].body).toEqual({ way_out: 'way1', loaded: [] });
+    expect([all.changes.state, all.changes.way, all.changes.unsolvable]).toEqual(['review', way, false]);
     expect(server.asked('POST environments/env1/apply')).toEqual([]);
   });
 
@@ -146,30 +185,21 @@ describe('the restart line', () => {
 });
 
 describe('an earlier state', () => {
-  const REVISION: IRevision = {
-    number: 3,
-    created_at: '2026-11-22T10:00:00Z',
-    kind: 'change',
-    summary: 'installed numpy',
-    request: ['install numpy'],
-    user: 'ada',
-    program: 'jupyter',
-    package_count: 12
-  };
-
-  it('is named by its number, what was done, and by whom', async () => {
-    const { all } = await ready();
-    expect(revisionLabel(REVISION, all.trans)).toMatch(/^3 · .* · installed numpy · ada with jupyter$/);
-    expect(revisionLabel({ ...REVISION, user: '' }, all.trans)).toMatch(/installed numpy$/);
-  });
-
-  it('is brought back by its number', async () => {
+  it('is brought back by its number, and once more when that failed', async () => {
     const { server, all } = await ready();
+    const error = { code: 'busy', message: 'm', detail: 'Somebody else is at it.' };
     server
       .on('POST environments/env1/revisions/3/restore', () => job('restore'))
-      .on('GET jobs/restore-job/log', () => done(APPLIED));
+      .on('GET jobs/restore-job/log', () =>
+        chunks([line({ seq: 1, type: 'state', state: 'failed', result: null, error })])
+      );
     await all.changes.restore('env1', 3);
-    expect(server.asked('POST environments/env1/revisions/3/restore').length).toBe(1);
+    expect([all.changes.state, all.changes.error]).toEqual(['failed', error.detail]);
+    server
+      .on('POST environments/env1/revisions/3/restore', () => job('restore', { id: 'restore-2' }))
+      .on('GET jobs/restore-2/log', () => done(APPLIED));
+    await all.changes.retry();
+    expect(server.asked('POST environments/env1/revisions/3/restore').length).toBe(2);
     expect(all.changes.state).toBe('done');
   });
 });

@@ -242,6 +242,7 @@ export function carrel(server: FakeServer): ICarrel {
     .on('POST imports', () => ({ items: [] }))
     .on('GET hub/search', () => ({ items: [] }));
   const specs = {
+    refreshSpecs: () => Promise.resolve(),
     specs: { default: 'python3', kernelspecs: { python3: { argv: ['/envs/analysis/bin/python'], metadata: {} } } }
   };
   const all = createServices({ serverSettings: server.settings, kernelspecs: specs as any }, nullTranslator);

@@ -116,7 +116,7 @@ describe('reproducing', () => {
     namespace: 'acme',
     name: 'model',
     version: '7',
-    environment: { new_channels: ['http://channel'] },
+    environment: { new_channels: ['http://channel'], matches_platform: true },
     warnings: []
   };
 
@@ -136,7 +136,8 @@ describe('reproducing', () => {
     expect(server.asked('POST reproduce')[0].body).toEqual({
       reference: 'acme/model@7',
       directory: 'work',
-      trust_channels: true
+      trust_channels: true,
+      solve: false
     });
     await settle(1);
   });

@@ -48,7 +48,12 @@ export function EnvironmentHeader(): JSX.Element {
         run: () => void commands.execute(CommandIDs.exportEnvironment, { format: 'lock' })
       },
       {
-        label: trans.__('Restore an earlier state…'),
+        label: trans.__('Make my own copy…'),
+        disabled: !commands.isEnabled(CommandIDs.copyEnvironment),
+        run: () => void commands.execute(CommandIDs.copyEnvironment)
+      },
+      {
+        label: trans.__('Earlier states…'),
         disabled: !environment?.writable,
         run: () => void commands.execute(CommandIDs.restoreEnvironment)
       }

@@ -2,6 +2,7 @@ import { type KeyboardEvent, useEffect, useRef } from 'react';
 import { Activity } from './Activity';
 import { Channels } from './Channels';
 import { useCarrel, useModel, useTrans } from './context';
+import { CopySheet } from './CopySheet';
 import { EnvironmentHeader } from './EnvironmentHeader';
 import { Installed } from './Installed';
 import { RestartBar } from './RestartBar';
@@ -60,6 +61,7 @@ export function Panel(): JSX.Element {
           <EnvironmentHeader />
           <SearchBox />
           <div className="carrel-Panel-status">
+            <CopySheet />
             <TransactionSheet />
             <RestartBar />
           </div>

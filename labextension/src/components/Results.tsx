@@ -31,7 +31,7 @@ export function Results(): JSX.Element | null {
       note={search.settled ? String(items.length) : trans.__('searching…')}
       testid="carrel-results-section"
     >
-      {actions.reason && <Notice kind="info">{actions.reason}</Notice>}
+      {actions.reason && !actions.readOnly && <Notice kind="info">{actions.reason}</Notice>}
       {search.error && <Notice kind="error">{search.error}</Notice>}
       <div
         id={RESULTS_ID}

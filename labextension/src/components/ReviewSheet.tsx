@@ -7,6 +7,7 @@ import { SheetFrame } from './dialog';
 import { channelName, formatAgo, formatBytes } from './format';
 import { Notice } from './Notice';
 import { Progress } from './Progress';
+import { SolvedReview } from './SolvedReview';
 import { visibilityLabel } from './Shared';
 
 /** Codes of warnings the sheet says in its own place. */
@@ -28,13 +29,18 @@ export function ReviewSheet({ model, onClose, onDone, onBack }: IReviewSheetProp
   const submit = useRef<HTMLButtonElement>(null);
   const trust = useRef<HTMLInputElement>(null);
   const { review, state } = model;
-  const busy = state === 'building';
+  const busy = model.working;
+  const mustSolve = model.needsSolve && !model.solved;
   useEffect(() => {
     if (state === 'ready') {
-      (trust.current ?? submit.current)?.focus();
+      (trust.current?.checked === false ? trust.current : submit.current)?.focus();
     }
   }, [state]);
   const go = async () => {
+    if (mustSolve) {
+      await model.solve();
+      return;
+    }
     const result = await model.reproduce();
     if (result) {
       onDone(result);
@@ -61,10 +67,16 @@ export function ReviewSheet({ model, onClose, onDone, onBack }: IReviewSheetProp
             ref={submit}
             type="submit"
             className="carrel-Button carrel-mod-primary"
-            data-testid="carrel-reproduce-submit"
+            data-testid={mustSolve ? 'carrel-solve' : 'carrel-reproduce-submit'}
             disabled={!review || busy || (model.needsTrust && !model.trusted)}
           >
-            {built ? trans.__('Open') : trans.__('Recreate and open')}
+            {mustSolve
+              ? trans.__('Solve for this platform')
+              : model.needsSolve
+                ? trans.__('Build and open')
+                : built
+                  ? trans.__('Open')
+                  : trans.__('Recreate and open')}
           </button>
         </>
       }
@@ -86,6 +98,7 @@ export function ReviewSheet({ model, onClose, onDone, onBack }: IReviewSheetProp
               </Notice>
             ))}
           <EnvironmentReview review={review} model={model} trust={trust} />
+          {model.solved && <SolvedReview solved={model.solved} />}
           {review.preview_html && <Preview html={review.preview_html} />}
         </fieldset>
       )}
@@ -146,16 +159,21 @@ function EnvironmentReview({
       <h2 className="carrel-Details-title">{trans.__('Environment')}</h2>
       <p>{facts.filter(Boolean).join(' · ')}</p>
       <p className="carrel-muted">
-        {environment.already_built
-          ? trans.__('Already built on this machine: opens at once.')
-          : trans.__(
-              '%1 to download. Exactly the packages of the lock file are installed, each checked by its digest.',
-              formatBytes(environment.download_bytes)
-            )}
+        {!environment.matches_platform
+          ? trans.__('The lock is for another platform, so that none of these packages is installed as it is.')
+          : environment.already_built
+            ? trans.__('Already built on this machine: opens at once.')
+            : trans.__(
+                '%1 to download. Exactly the packages of the lock file are installed, each checked by its digest.',
+                formatBytes(environment.download_bytes)
+              )}
       </p>
       {!environment.matches_platform && (
         <Notice kind="warning">
-          {trans.__('Made for %1, which is not the platform of this machine.', environment.platform)}
+          {trans.__(
+            'Captured on %1, which is not the platform of this machine. Its packages can be solved anew, as of the day they were captured; you see what differs before anything is built.',
+            environment.platform
+          )}
         </Notice>
       )}
       {environment.new_channels.length > 0 && (

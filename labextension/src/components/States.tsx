@@ -3,6 +3,7 @@ import { CommandIDs } from '../commandids';
 import { environmentIcon } from '../icons';
 import { Button } from './Button';
 import { useCarrel, useCommands, useModel, useTrans } from './context';
+import { CopyOffer } from './CopySheet';
 import { Notice } from './Notice';
 
 /** Says what is out of the ordinary about the environment, with the way on. Null when nothing is. */
@@ -40,13 +41,23 @@ export function EnvironmentNotice(): JSX.Element | null {
     if (environment.kind === 'remote') {
       say('info', trans.__('This kernel runs elsewhere: its packages cannot be changed from here.'));
     } else if (!environment.writable) {
-      say('info', environment.reason_read_only || trans.__('This environment is read-only.'));
+      say(
+        'info',
+        <>
+          {environment.reason_read_only || trans.__('This environment is read-only.')} <CopyOffer />
+        </>
+      );
     }
     if (!['python', 'R', 'r'].includes(environment.language)) {
       say('info', trans.__('Only conda packages for %1.', environment.language));
     }
     if (environment.is_server_environment && environment.writable) {
-      say('info', trans.__('JupyterLab itself runs in this environment.'));
+      say(
+        'info',
+        <>
+          {trans.__('JupyterLab itself runs in this environment.')} <CopyOffer />
+        </>
+      );
     }
   }
   const status = hub.status;

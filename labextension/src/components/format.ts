@@ -32,6 +32,14 @@ export function formatDate(iso: string): string {
   return isNaN(date.getTime()) ? iso : new Intl.DateTimeFormat(locale(), { dateStyle: 'medium' }).format(date);
 }
 
+/** A day and time, such as `Nov 22, 2026, 7:04 PM`. */
+export function formatMoment(iso: string): string {
+  const date = new Date(iso);
+  return isNaN(date.getTime())
+    ? iso
+    : new Intl.DateTimeFormat(locale(), { dateStyle: 'medium', timeStyle: 'short' }).format(date);
+}
+
 /** How long ago, such as `3 days ago`. */
 export function formatAgo(iso: string, now = Date.now()): string {
   const seconds = (Date.parse(iso) - now) / 1000;

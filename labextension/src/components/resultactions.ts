@@ -16,6 +16,8 @@ export interface IResultActions {
   enabled: boolean;
   /** Why nothing can be installed; null when it can. */
   reason: string | null;
+  /** True when the reason is that the environment is read-only, which stands above the results. */
+  readOnly: boolean;
   install: (item: ISearchItem, version?: string, source?: string) => void;
   remove: (item: ISearchItem) => void;
   details: (item: ISearchItem) => void;
@@ -32,6 +34,7 @@ export function useResultActions(): IResultActions {
   return {
     enabled,
     reason,
+    readOnly: hub.policy.allow_install && environment.environment?.writable === false,
     install: (item, version, source) => {
       if (enabled && item.state !== 'incompatible' && (item.state !== 'installed' || version)) {
         void changes.start({

@@ -1,9 +1,9 @@
 import { Signal } from '@lumino/signaling';
 import type { CarrelApi } from '../api';
-import type { IApplied, IPlan } from '../schemas';
+import type { IApplied, IJob, IJobError, IPlan, IWayOut } from '../schemas';
 import type { EnvironmentModel } from './environment';
 import { type JobsModel, JobFailed } from './jobs';
-import { askLoaded, invalidateCaches, NOT_NOW } from './kernelprobe';
+import { askLoaded, askModules, invalidateCaches, NOT_NOW } from './kernelprobe';
 import { errorText, Model } from './model';
 
 /** A change of packages the user asked for. */
@@ -53,6 +53,21 @@ export class ChangesModel extends Model {
     return this._error;
   }
 
+  /** True when the change is impossible: {@link error} says which requirement meets which. */
+  get unsolvable(): boolean {
+    return this._failure?.code === 'unsolvable';
+  }
+
+  /** What is possible instead of the change that failed, each tried by the server. */
+  get waysOut(): readonly IWayOut[] {
+    return this._failure?.ways_out ?? [];
+  }
+
+  /** The way out that is being planned or was planned. */
+  get way(): IWayOut | null {
+    return this._way;
+  }
+
   get result(): IApplied | null {
     return this._result;
   }
@@ -87,19 +102,44 @@ export class ChangesModel extends Model {
 
   /** Plan a change; a plan that does only what was asked is applied at once. */
   async start(change: IChange): Promise<void> {
+    await this._start(change, null);
+  }
+
+  /** Plan what was offered instead of an impossible change. */
+  async take(way: IWayOut): Promise<void> {
+    if (way.id) {
+      await this._start(this._change, way);
+    }
+  }
+
+  /** Do once more what failed: going back, or the plan; after a way out, that of the change it was offered for. */
+  async retry(): Promise<void> {
+    if (this._restoring) {
+      await this.restore(...this._restoring);
+    } else {
+      await this._start(this._change, null);
+    }
+  }
+
+  private async _start(change: IChange, way: IWayOut | null): Promise<void> {
     const id = this._environment.environment?.id;
     if (!id || this.busy) {
       return;
     }
     this._change = change;
+    this._way = way;
+    this._restoring = null;
     this._plan = null;
     this._result = null;
     await this._guard('planning', async () => {
-      const job = await this._api.plan(id, change);
+      const loaded = await this._loadedModules();
+      const job: IJob<IPlan> = way?.id
+        ? await this._api.planWayOut(id, way.id, loaded)
+        : await this._api.plan(id, change, loaded);
       this._setJob(job.id);
       const plan = await this._jobs.follow(job);
       this._plan = plan;
-      if (plan.needs_confirmation || this.alwaysReview) {
+      if (plan.needs_confirmation || this.alwaysReview || way) {
         this._set('review');
       } else {
         await this._run(plan);
@@ -127,12 +167,16 @@ export class ChangesModel extends Model {
   dismiss(): void {
     this._plan = null;
     this._error = null;
+    this._failure = null;
+    this._way = null;
     this._set('idle');
   }
 
   /** Bring back the packages of a revision. */
   async restore(environment: string, revision: number): Promise<void> {
     this._change = {};
+    this._way = null;
+    this._restoring = [environment, revision];
     await this._guard('applying', async () => {
       const job = await this._api.restore(environment, revision);
       this._setJob(job.id);
@@ -145,6 +189,13 @@ export class ChangesModel extends Model {
     this._loaded = [];
     this._pending.clear();
     this.notify();
+  }
+
+  /** What the kernel at work has imported, so that a plan can tell which changes it would not see. */
+  private async _loadedModules(): Promise<string[]> {
+    const kernel = this._environment.kernel;
+    const follows = kernel && !this._environment.chosen && this._environment.environment?.language === 'python';
+    return follows && this.checkRestart ? askModules(kernel) : [];
   }
 
   private async _run(plan: IPlan): Promise<void> {
@@ -203,6 +254,7 @@ export class ChangesModel extends Model {
 
   private async _guard(state: ChangeState, work: () => Promise<void>): Promise<void> {
     this._error = null;
+    this._failure = null;
     this._jobId = null;
     this._set(state);
     try {
@@ -213,6 +265,7 @@ export class ChangesModel extends Model {
         return;
       }
       this._error = errorText(error);
+      this._failure = error instanceof JobFailed ? error.job.error : null;
       this._set('failed');
     }
   }
@@ -232,6 +285,9 @@ export class ChangesModel extends Model {
   private _plan: IPlan | null = null;
   private _jobId: string | null = null;
   private _error: string | null = null;
+  private _failure: IJobError | null = null;
+  private _way: IWayOut | null = null;
+  private _restoring: [environment: string, revision: number] | null = null;
   private _result: IApplied | null = null;
   private _loaded: string[] = [];
   private _restart: RestartState = 'none';

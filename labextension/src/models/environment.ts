@@ -73,6 +73,11 @@ export class EnvironmentModel extends Model {
     return this._followed?.sessionContext ?? null;
   }
 
+  /** True when the environment was chosen by hand: it is not that of the kernel. */
+  get chosen(): boolean {
+    return this._chosen;
+  }
+
   /** True while the kernel executes something. */
   get busy(): boolean {
     return this.kernel?.status === 'busy';

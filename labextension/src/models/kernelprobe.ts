@@ -74,6 +74,20 @@ export async function askLoaded(
   return typeof text === 'string' ? (JSON.parse(text) as string[]) : NOT_NOW;
 }
 
+/** Top names of everything a Python kernel has imported; empty when it cannot be asked now. */
+export async function askModules(kernel: Kernel.IKernelConnection): Promise<string[]> {
+  const expression =
+    "__import__('json').dumps(sorted({n.partition('.')[0] for n in list(__import__('sys').modules)})[:5000])";
+  const answer = await evaluate(kernel, { modules: expression });
+  const text = answer === NOT_NOW || !answer.modules ? null : parseLiteral(answer.modules);
+  try {
+    const names: unknown = text === null ? [] : JSON.parse(text);
+    return Array.isArray(names) ? names.filter(name => typeof name === 'string') : [];
+  } catch {
+    return [];
+  }
+}
+
 /** Make packages installed a moment ago importable in a running Python kernel. */
 export async function invalidateCaches(kernel: Kernel.IKernelConnection): Promise<void> {
   await evaluate(kernel, { done: "__import__('importlib').invalidate_caches()" });

@@ -11,7 +11,13 @@ export abstract class SheetModel<Own extends string> extends Model {
   ) {
     super();
     this._state = initial;
+    this._current = _working;
     jobs.changed.connect(this.notify, this);
+  }
+
+  /** True while a job is at work. */
+  get working(): boolean {
+    return this._state === this._current;
   }
 
   get state(): Own | 'ready' | 'done' | 'failed' {
@@ -28,7 +34,7 @@ export abstract class SheetModel<Own extends string> extends Model {
 
   /** Stop the job; the sheet is ready again. */
   async cancel(): Promise<void> {
-    if (this._jobId && this._state === this._working) {
+    if (this._jobId && this.working) {
       await this.jobs.cancel(this._jobId);
     }
   }
@@ -38,16 +44,22 @@ export abstract class SheetModel<Own extends string> extends Model {
     super.dispose();
   }
 
-  /** Start a job and follow it to its end; null when it was cancelled or failed. */
-  protected async work<T>(start: () => Promise<IJob<T>>, finish?: (result: T) => void): Promise<T | null> {
+  /** Start a job and follow it to its end; null when it was cancelled or failed. `states` are those while and after it runs. */
+  protected async work<T>(
+    start: () => Promise<IJob<T>>,
+    finish?: (result: T) => void,
+    states: { during?: Own; after?: 'ready' | 'done' } = {}
+  ): Promise<T | null> {
     this._error = null;
-    this.move(this._working);
+    this._jobId = null;
+    this._current = states.during ?? this._working;
+    this.move(this._current);
     try {
       const job = await start();
       this._jobId = job.id;
       const result = await this.jobs.follow(job);
       finish?.(result);
-      this.move('done');
+      this.move(states.after ?? 'done');
       return result;
     } catch (error) {
       if (error instanceof JobFailed && error.cancelled) {
@@ -59,9 +71,15 @@ export abstract class SheetModel<Own extends string> extends Model {
     }
   }
 
-  protected fail(error: unknown): void {
+  protected fail(error: unknown, state: Own | 'ready' | 'done' | 'failed' = 'failed'): void {
     this._error = errorText(error);
-    this.move('failed');
+    this.move(state);
+  }
+
+  /** Forget the last error and job. */
+  protected forget(): void {
+    this._error = null;
+    this._jobId = null;
   }
 
   protected move(state: Own | 'ready' | 'done' | 'failed'): void {
@@ -70,6 +88,7 @@ export abstract class SheetModel<Own extends string> extends Model {
   }
 
   private _state: Own | 'ready' | 'done' | 'failed';
+  private _current: Own;
   private _error: string | null = null;
   private _jobId: string | null = null;
 }

@@ -1,7 +1,10 @@
 import type { JupyterFrontEnd } from '@jupyterlab/application';
-import { InputDialog, Notification } from '@jupyterlab/apputils';
+import { Notification } from '@jupyterlab/apputils';
 import { CommandIDs } from './commandids';
+import { showSheet } from './components/dialog';
+import { HistorySheet } from './components/HistorySheet';
 import { carrelIcon } from './icons';
+import { HistoryModel } from './models/history';
 import { errorText } from './models/model';
 import type { CarrelPanel } from './panel';
 import type { IRevision } from './schemas';
@@ -13,17 +16,10 @@ export const CATEGORY = 'Carrel';
 /** Commands that take no arguments say so to the palette and to other callers. */
 export const NO_ARGS = { args: { type: 'object', properties: {} } } as const;
 
-/** One line about a revision: its number, when it was made, what it did and by whom. */
-export function revisionLabel(revision: IRevision, trans: ICarrel['trans']): string {
-  const when = new Date(revision.created_at).toLocaleString();
-  const what = `${revision.number} · ${when} · ${revision.summary}`;
-  return revision.user ? `${what} · ${trans.__('%1 with %2', revision.user, revision.program)}` : what;
-}
-
 /** Register what the panel can do. Returns the ids to offer in the palette. */
 export function addPanelCommands(app: JupyterFrontEnd, carrel: ICarrel, panel: CarrelPanel): string[] {
   const { commands, shell } = app;
-  const { trans, environment, changes, packages } = carrel;
+  const { trans, environment, changes, copies, packages } = carrel;
 
   commands.addCommand(CommandIDs.openPanel, {
     label: trans.__('Packages…'),
@@ -108,32 +104,41 @@ export function addPanelCommands(app: JupyterFrontEnd, carrel: ICarrel, panel: C
       }
     }
   });
+  commands.addCommand(CommandIDs.copyEnvironment, {
+    label: trans.__('Make My Own Copy of the Environment…'),
+    isEnabled: () => copies.possible && carrel.hub.policy.allow_install,
+    describedBy: NO_ARGS,
+    execute: async () => {
+      shell.activateById(panel.id);
+      await copies.open();
+    }
+  });
   commands.addCommand(CommandIDs.restoreEnvironment, {
-    label: trans.__('Restore Environment…'),
+    label: trans.__('Earlier States of the Environment…'),
     isEnabled: () => environment.environment?.writable === true && !changes.busy,
     describedBy: NO_ARGS,
     execute: async () => {
-      const id = environment.environment?.id;
-      if (!id) {
+      const shown = environment.environment;
+      if (!shown) {
         return;
       }
-      // the newest one is what there is now
-      const revisions = (await carrel.api.revisions(id)).slice(1);
-      if (revisions.length === 0) {
-        Notification.info(trans.__('No earlier state of this environment is kept.'));
-        return;
-      }
-      const labels = revisions.map(item => revisionLabel(item, trans));
-      const answer = await InputDialog.getItem({
-        title: trans.__('Restore an earlier state'),
-        label: trans.__('Bring back the packages as they were after:'),
-        items: labels,
-        okLabel: trans.__('Restore')
-      });
-      const chosen = answer.value === null ? -1 : labels.indexOf(answer.value);
-      if (answer.button.accept && chosen >= 0) {
+      const model = new HistoryModel(carrel.api, shown);
+      void model.load();
+      let chosen: IRevision | null = null;
+      await showSheet({ carrel, commands }, trans.__('Earlier states'), close => (
+        <HistorySheet
+          model={model}
+          onClose={close}
+          onRestore={revision => {
+            chosen = revision;
+            close();
+          }}
+        />
+      ));
+      model.dispose();
+      if (chosen) {
         shell.activateById(panel.id);
-        await changes.restore(id, revisions[chosen].number);
+        await changes.restore(shown.id, (chosen as IRevision).number);
       }
     }
   });
@@ -153,6 +158,13 @@ export function addPanelCommands(app: JupyterFrontEnd, carrel: ICarrel, panel: C
     describedBy: NO_ARGS,
     execute: () => carrel.hub.signOut()
   });
+  const enable = () => {
+    commands.notifyCommandChanged(CommandIDs.copyEnvironment);
+    commands.notifyCommandChanged(CommandIDs.exportEnvironment);
+    commands.notifyCommandChanged(CommandIDs.restoreEnvironment);
+  };
+  environment.environmentChanged.connect(enable);
+  copies.changed.connect(enable);
   carrel.hub.changed.connect(() => {
     commands.notifyCommandChanged(CommandIDs.signIn);
     commands.notifyCommandChanged(CommandIDs.signOut);
@@ -163,6 +175,7 @@ export function addPanelCommands(app: JupyterFrontEnd, carrel: ICarrel, panel: C
     CommandIDs.refresh,
     CommandIDs.togglePin,
     CommandIDs.exportEnvironment,
+    CommandIDs.copyEnvironment,
     CommandIDs.restoreEnvironment,
     CommandIDs.signIn,
     CommandIDs.signOut
