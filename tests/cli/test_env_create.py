@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import getpass
 import hashlib
 import json
+import shutil
 import subprocess
 import sys
 import time
@@ -76,6 +78,13 @@ def test_an_environment_is_made_of_wishes(create: QuickCarrel) -> None:
     spec = json.loads((create.home / "jupyter" / "kernels" / "analysis" / "kernel.json").read_bytes())
     assert (spec["display_name"], spec["metadata"]["conda_env_path"]) == ("analysis", made["prefix"])
 
+    # its history begins with that
+    (first,) = create.json("env", "history", "-p", made["prefix"])["revisions"]
+    assert (first["number"], first["kind"], first["program"], first["package_count"]) == (0, "created", "carrel env", made["packages"])
+    assert (first["summary"], first["user"]) == ("created with python, packaging, ipykernel", getpass.getuser())
+    assert first["request"] == ["install python", "install packaging", "install ipykernel"]
+    assert "There is no change" in create("env", "undo", "-p", made["prefix"]).err
+
     # the same wishes again are there already; other wishes do not replace it
     assert create.json("env", "create", "analysis", "python", "packaging", "ipykernel")["built"] is False
     refused = create("env", "create", "analysis", "python", "--json")
@@ -95,10 +104,23 @@ def test_an_environment_is_made_of_wishes(create: QuickCarrel) -> None:
     assert time.monotonic() - began < 2
     mark = json.loads(Path(first["prefix"], ".carrel", "environment.json").read_bytes())
     assert [reference["to"] for reference in mark["references"]] == [str(create.home / filename)]
+    (revision,) = create.json("env", "history", "-p", first["prefix"])["revisions"]
+    assert revision["summary"] == f"rebuilt from {filename}"
+    assert revision["request"] == [f"rebuild {create.home / filename}", "install ipykernel", "install packaging", "install python"]
 
     copy = create.json("env", "create", "--prefix", create.home / "copy", "--clone", made["prefix"])
     assert (copy["built"], copy["packages"]) == (True, made["packages"])
     assert says(copy["prefix"], "import packaging, sys; print(sys.prefix)") == str(create.home / "copy")
+    (revision,) = create.json("env", "history", "-p", copy["prefix"])["revisions"]
+    assert (revision["kind"], revision["summary"]) == ("created", f"copied from {made['prefix']}")
+    assert (revision["request"], revision["program"]) == ([f"copy {made['prefix']}"], "carrel env")
+
+    # what another program did since is undone
+    shutil.rmtree(next(Path(copy["prefix"]).glob("lib/python3*/site-packages/packaging")))
+    record = next(Path(copy["prefix"], "conda-meta").glob("packaging-*.json"))
+    record.unlink()
+    create.ok("env", "undo", "-p", copy["prefix"], "--yes")
+    assert says(copy["prefix"], "import packaging; print('back')") == "back"
 
 
 def test_an_environment_is_made_of_a_file(create: QuickCarrel, server: ChannelServer) -> None:
@@ -108,6 +130,9 @@ def test_an_environment_is_made_of_a_file(create: QuickCarrel, server: ChannelSe
     made = create.json("env", "create", "--file", "environment.yml")
     assert made["prefix"] == str(create.home / "data" / "envs" / "station")
     assert (made["requested"], made["python_version"], made["packages"]) == (["sigma"], "", 1)
+    (first,) = create.json("env", "history", "-p", made["prefix"])["revisions"]
+    assert first["summary"] == "created from environment.yml"
+    assert first["request"] == [f"create from {create.home / 'environment.yml'}", "install sigma"]
     state = json.loads(Path(made["prefix"], "conda-meta", "state").read_bytes())
     assert state["env_vars"] == {"GAUGE": "harbour"}
     told = create("env", "create", "--file", "environment.yml", "--prefix", "elsewhere", "--kernel")
@@ -126,6 +151,10 @@ def test_a_virtual_environment_is_made_of_a_lock_without_solving(create: QuickCa
     (create.home / filename).write_bytes(data)
     made = create.json("env", "create", "--prefix", "web", "--file", filename)
     assert (made["kind"], made["digest"], made["packages"]) == ("venv", lock.digest, 1)
+    # where its packages are from is known from the beginning, though no index is there
+    create.ok("env", "remove", "kappa", "--prefix", "web", "--yes")
+    shutil.rmtree(create.home / "web" / ".carrel" / "kept", ignore_errors=True)
+    create.ok("env", "undo", "--prefix", "web", "--yes")
     assert says(made["prefix"], "import importlib.metadata as m; print(m.version('kappa'))") == "1.0"
 
 

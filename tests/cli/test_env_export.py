@@ -125,6 +125,18 @@ def test_python_packages_as_they_were_asked_for(quick: QuickCarrel, packages: Pa
     assert asked() == ["wave==2.0"]
 
 
+def test_wishes_are_known_from_the_beginning_and_in_copies(quick: QuickCarrel, packages: PackageIndex) -> None:
+    quick.variables |= {"CARREL_INDEXES": packages.url}
+    quick.ok("env", "create", "--prefix", "made", "--pypi", "tide", "wave<2")
+    quick.ok("env", "create", "--prefix", "copy", "--clone", "made")
+    quick.ok("env", "lock", "copy", "-o", "pylock.toml")
+    quick.ok("env", "reproduce", "pylock.toml", "--prefix", "again")
+    for prefix in ("made", "copy", "again"):
+        quick.ok("env", "export", "--prefix", prefix, "--from-history", "-o", "requirements.txt")
+        lines = (quick.home / "requirements.txt").read_text().splitlines()
+        assert [line for line in lines if line.startswith(("tide", "wave"))] == ["tide", "wave<2"], prefix
+
+
 def test_into_a_script_and_a_notebook(quick: QuickCarrel, venv: Path, packages: PackageIndex) -> None:
     analysis = quick.home / "analysis.py"
     analysis.write_bytes(b"#!/usr/bin/env python\r\nimport tide\r\n")

@@ -91,6 +91,13 @@ def install_python(python: Path, lock: Lock, sources: Sources, hubs: Sequence[st
                     list(pool.map(lambda one: finder.fetch(one, others, Path(folder), on_event), failing))
 
 
+def entry(package: LockedPypi, where: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """Return the entry of *package* in a pylock.toml; *where* (``url`` or ``path``) instead of its own address."""
+    archive = {"name": package.filename, **(where or {"url": package.url}), "hashes": {"sha256": package.sha256}}
+    kind = {"wheels": [archive]} if package.filename.endswith(".whl") else {"sdist": archive}
+    return {"name": normalize(package.name), "version": package.version, **kind}
+
+
 @dataclass(slots=True)
 class _Wanted:
     """A Python package with what is known of where it is."""
@@ -107,10 +114,7 @@ class _Wanted:
 
     def for_uv(self) -> dict[str, Any]:
         """Return the entry of a pylock.toml."""
-        where = {"path": str(self.file)} if self.file else {"url": self.url}
-        archive = {"name": self.package.filename, **where, "hashes": {"sha256": self.package.sha256}}
-        kind = {"wheels": [archive]} if self.package.filename.endswith(".whl") else {"sdist": archive}
-        return {"name": normalize(self.package.name), "version": self.package.version, **kind}
+        return entry(self.package, {"path": str(self.file)} if self.file else {"url": self.url})
 
 
 def _failing(error: CarrelError, wanted: Mapping[str, _Wanted]) -> list[_Wanted]:

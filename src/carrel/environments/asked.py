@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -9,6 +10,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 
 from carrel.core.errors import BadRequest
 from carrel.environments import specs
+from carrel.environments.models import Spec
 from carrel.environments.naming import normalize
 from carrel.formats.environment import unlockable
 from carrel.formats.environment.conda_specs import name_of
@@ -143,6 +145,16 @@ def roots(lock: Lock) -> Roots:
             wanted_pypi[key] = key
             optional.add(key)
     return Roots(tuple(wanted_conda.values()), tuple(wanted_pypi.values()), frozenset(optional))
+
+
+def wishes(lock: Lock) -> tuple[Spec, ...]:
+    """Return what *lock* was asked for, as far as it can be read."""
+    conda = {item.name for item in lock.conda}
+    found = []
+    for text in lock.requested:
+        with contextlib.suppress(BadRequest):
+            found.append(specs.parse(text, "conda" if name_of(text) in conda else "pypi"))
+    return tuple(found)
 
 
 def _conda_spec(text: str) -> tuple[str, str] | None:

@@ -13,12 +13,12 @@ import contextlib
 import json
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from carrel.core import clock
-from carrel.core.errors import BadRequest, Conflict, PreconditionFailed, Unprocessable
+from carrel.core.errors import BadRequest, Conflict, InvalidFile, PreconditionFailed, Unprocessable
 from carrel.core.progress import CancelSignal, NeverCancelled, OnProgress, Progress, ignore_progress
 from carrel.environments import (
     building,
@@ -29,6 +29,8 @@ from carrel.environments import (
     inspection,
     kernels,
     python_copies,
+    python_wishes,
+    revisions,
     transactions,
     usage,
     verifying,
@@ -42,6 +44,7 @@ def clone(
     source: str | Path,
     target: str | Path,
     *,
+    program: str = "",
     on_event: OnProgress = ignore_progress,
     cancel: CancelSignal | None = None,
 ) -> Environment:
@@ -53,6 +56,8 @@ def clone(
 
     Parameters
     ----------
+    program : str
+        On whose behalf, for the history (``carrel env``, ``jupyter``); guessed by default.
     on_event : callable
         Called with :class:`~carrel.core.progress.Progress`: bytes while files are copied.
 
@@ -92,6 +97,7 @@ def clone(
             different = differences(environment.prefix, prefix)
             if different:
                 raise Unprocessable(f"The copy differs from {environment.name} in: {', '.join(different[:8])}.", code="copy_differs")
+            _begin_history(environment.prefix, prefix, program)
             note = {"copy_of": str(environment.prefix), "state": inspection.state_digest(prefix), "built_at": clock.to_rfc3339(clock.now())}
             building.write_mark(prefix, note)
             usage.touch_used(prefix)
@@ -140,6 +146,15 @@ def _unchanging(environment: Environment) -> Iterator[None]:
             yield
     else:
         yield
+
+
+def _begin_history(source: Path, prefix: Path, program: str) -> None:
+    """Write down that *prefix* is a copy of *source*, with what is known there of its Python packages."""
+    archives: dict[str, Mapping[str, Any]] = {}
+    with contextlib.suppress(InvalidFile):  # a damaged history of the source is none of the copy's
+        archives = revisions.archives_of(source)
+    request = (f"copy {source}", *python_wishes.lines(source))
+    revisions.record(prefix, "created", f"copied from {source}", request=request, program=program, archives=archives)
 
 
 def _clear(prefix: Path) -> None:

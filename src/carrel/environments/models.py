@@ -345,7 +345,26 @@ class Applied:
     revision: int | None
 
 
-RevisionKind = Literal["found", "change", "restore", "outside"]
+RevisionKind = Literal["created", "found", "change", "restore", "outside"]
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """How an environment comes to be: what its history begins with.
+
+    Attributes
+    ----------
+    summary : str
+        In one line: ``created from environment.yml``.
+    request : tuple of str
+        What was asked for, beside the packages of a lock: ``create from /home/ada/environment.yml``.
+    program : str
+        ``carrel env``, ``jupyter`` …; empty to have it guessed.
+    """
+
+    summary: str
+    request: tuple[str, ...] = ()
+    program: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -355,10 +374,10 @@ class Revision:
     Attributes
     ----------
     number : int
-        0 is the environment as it was found before the first change.
+        0 is the environment as it was made here, or as it was found before the first change.
     created_at : str
         RFC 3339, UTC.
-    kind : {"found", "change", "restore", "outside"}
+    kind : {"created", "found", "change", "restore", "outside"}
         ``outside``: another program changed it, which was noticed at this moment.
     summary : str
         What was done, in one line.

@@ -37,6 +37,12 @@ def asked_for(prefix: Path, found: Iterable[Distribution]) -> dict[str, str]:
     return {}
 
 
+def lines(prefix: Path) -> tuple[str, ...]:
+    """Return what :func:`asked_for` finds as the lines of a request, for the history of a copy of *prefix*."""
+    known = asked_for(prefix, inspection.python_distributions(prefix))
+    return revisions.request_of(Change(tuple(specs.parse(text, "pypi") for text in known.values())))
+
+
 def reworded(prefix: Path, change: Change) -> list[Distribution]:
     """Return the distributions of *prefix* that *change* asks for in other words than they were asked for before, or for the first time."""
     wanted = {normalize(spec.name): specs.requirement(spec) for spec in change.add if spec.source == "pypi" and not spec.marker}

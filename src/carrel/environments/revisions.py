@@ -69,6 +69,13 @@ def state_of(prefix: Path, number: int) -> State:
     return states.from_json(_whole(_folder(prefix), number)["state"])
 
 
+def archives_of(prefix: Path) -> dict[str, Mapping[str, Any]]:
+    """Return where the Python packages of the newest revision were fetched from, by name, as :func:`record` takes it."""
+    number = newest(prefix)
+    state = state_of(prefix, number) if number is not None else State()
+    return {entry.name: entry.archive for entry in state.pypi.values() if entry.archive}
+
+
 def texts_of(prefix: Path, number: int) -> dict[str, bytes]:
     """Return the texts of the records of revision *number*, by digest."""
     folder = _folder(prefix)

@@ -22,6 +22,7 @@ from carrel.environments.building import is_marked
 from carrel.environments.credentials import strip_url
 from carrel.environments.elsewhere import Elsewhere, platform_mismatch, solve_elsewhere
 from carrel.environments.locations import current_platform
+from carrel.environments.models import Origin
 from carrel.environments.rebuilding import add_reference
 from carrel.formats.environment import identifying, load_lock, reading
 from carrel.formats.environment.identifying import LOCKS
@@ -229,6 +230,7 @@ def reproduce(
     envs_folder: Path | None = None,
     trust: TrustStore | None = None,
     allow_solve: bool = False,
+    program: str = "",
 ) -> Reproduced:
     """Rebuild the environment of a publication, give it kernels and copy the notebook into *directory*.
 
@@ -239,6 +241,8 @@ def reproduce(
     ----------
     allow_solve : bool
         Whether a publication from another platform may be solved anew for this one; what differs is in the result.
+    program : str
+        On whose behalf, for the history of the environment (``carrel reproduce``, ``jupyter``); guessed by default.
 
     Raises
     ------
@@ -255,7 +259,7 @@ def reproduce(
         if not publication.fits and not allow_solve:
             raise platform_mismatch(f"The environment of {publication.reference}", publication.locks.platforms)
         agreement = _Agreement(trust, tuple(known_sources), trust_sources)
-        made = _make(client, publication, sources, agreement, envs_folder, on_progress, cancel)
+        made = _make(client, publication, sources, agreement, envs_folder, program, on_progress, cancel)
     path = None
     if publication.notebook is not None and publication.notebook_file is not None:
         on_progress(Progress("copy", message="Copying the notebook"))
@@ -313,6 +317,7 @@ def _make(
     sources: Sources,
     agreement: _Agreement,
     envs_folder: Path | None,
+    program: str,
     on_progress: OnProgress,
     cancel: CancelSignal,
 ) -> _Made:
@@ -334,6 +339,7 @@ def _make(
         sources=with_hub(sources, client, exact),
         hubs=[client.base_url],
         reference=str(exact),
+        origin=Origin(f"rebuilt from {exact}", (f"rebuild {exact.page(client.base_url)}",), program),
         on_event=noting(on_progress, made.warnings),
         cancel=cancel,
     )

@@ -101,6 +101,7 @@ def command(
             cancel=cancel,
             trust=trust,
             allow_solve=solve,
+            program="carrel reproduce",
         )
     opening = f"jupyter lab {shlex.quote(str(made.path))}" if made.path else None
     document |= {

@@ -35,7 +35,7 @@ class CloneHandler(CarrelHandler):
         target = _place(services.envs_folder, name, environment)
 
         def work(context: JobContext) -> dict[str, Any]:
-            copy = clone(environment.prefix, target, on_event=context.progress, cancel=context.cancel)
+            copy = clone(environment.prefix, target, program="jupyter", on_event=context.progress, cancel=context.cancel)
             kernel = give_kernel(copy, copy.name, Path(jupyter_data_dir()))
             return {"environment": services.registry.describe(copy.prefix), "kernel_name": kernel}
 

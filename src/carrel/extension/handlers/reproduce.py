@@ -90,6 +90,7 @@ class ReproduceHandler(CarrelHandler):
                 envs_folder=services.envs_folder,
                 trust=services.trust,
                 allow_solve=solve,
+                program="jupyter",
             )
             if done.prefix is not None:
                 services.registry.describe(done.prefix, language=done.language, name=reference.name)

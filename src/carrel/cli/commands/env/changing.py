@@ -139,7 +139,7 @@ def _copied(invocation: Invocation, environment: Environment, choices: Choices) 
         folder = environments_folder() / environment.name
         invocation.confirm(f"{environment.reason_read_only} Make your own copy in {folder}?", option="--copy FOLDER")
     with cancellable() as cancel, progress(invocation) as show:
-        copy = clone(environment.prefix, folder, on_event=show, cancel=cancel)
+        copy = clone(environment.prefix, folder, program="carrel env", on_event=show, cancel=cancel)
     kernel = give_kernel(copy, f"{copy.name} (copy)", Path(jupyter_data_dir()))
     invocation.note(f"Copied {environment.prefix} to {copy.prefix}" + (f", with the kernel {kernel!r}." if kernel else "."))
     return copy

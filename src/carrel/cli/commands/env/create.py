@@ -18,13 +18,14 @@ from carrel.cli.invocation import Invocation, subcommand, usage
 from carrel.cli.output import cancellable, progress
 from carrel.cli.places import EnvironmentFolder
 from carrel.core.errors import Conflict
-from carrel.environments import Environment, installed, specs
+from carrel.environments import Environment, asked, installed, specs
 from carrel.environments.cloning import clone
 from carrel.environments.elsewhere import platform_mismatch
 from carrel.environments.environment_files import read_environment_file
 from carrel.environments.files import write_json
 from carrel.environments.locations import current_platform
 from carrel.environments.locking import lock as solve
+from carrel.environments.models import Origin
 from carrel.formats.environment.lock import Lock, LockSet
 from carrel.formats.environment.spec import EnvironmentSpec
 
@@ -93,7 +94,7 @@ def command(
     place = making.place_of(locked, target)
     channels, indexes = choices.channels, choices.indexes
     try:
-        made = making.build(invocation, locked, place, channels=channels, indexes=indexes)
+        made = making.build(invocation, locked, place, channels=channels, indexes=indexes, origin=_origin(file, locked))
     except Conflict as error:
         if error.code not in ("prefix_taken", "environment_changed"):
             raise
@@ -145,6 +146,15 @@ def _of_words(
     )
 
 
+def _origin(file: Path | None, locked: Lock) -> Origin:
+    """Return what the history of the environment begins with."""
+    if file is not None:
+        return Origin(f"created from {file.name}", (f"create from {file.absolute()}",), "carrel env")
+    names = [spec.name for spec in asked.wishes(locked)]
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return Origin(f"created with {', '.join(names[:3])}{more}", program="carrel env")
+
+
 def _solve(invocation: Invocation, wanted: EnvironmentSpec, choices: Choices) -> Lock:
     chosen = making.chosen_sources(invocation, choices.channels, choices.indexes)
     if wanted.indexes:  # those of the hub come before the chosen ones, not instead of them
@@ -174,7 +184,7 @@ def _clone(invocation: Invocation, source: Path, target: Path | None, kernel: st
     if target.exists() and any(target.iterdir()):
         raise Conflict(f"{target} exists. Choose another place.", code="prefix_taken")
     with cancellable() as cancel, progress(invocation) as show:
-        copy = clone(source, target, on_event=show, cancel=cancel)
+        copy = clone(source, target, program="carrel env", on_event=show, cancel=cancel)
     packages = installed(copy.prefix)
     requested = [package.name for package in packages if package.requested]
     making.answer(invocation, making.Made(copy, len(packages)), began=began, kernel=kernel, requested=requested, problems=[])

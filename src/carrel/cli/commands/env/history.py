@@ -15,9 +15,9 @@ from carrel.environments import Revision, history, inspect
 
 _ANSWER = {
     "prefix": "Folder of the environment.",
-    "revisions": "Newest first: objects with `number`, `created_at`, `kind` (`found`, `change`, `restore`, `outside`), `summary`, "
-    "`request` (what was asked for, a list of lines), `command` (of other tools, for the same), `user`, `program`, `policy` (the rules "
-    "it was made under) and `package_count`.",
+    "revisions": "Newest first: objects with `number`, `created_at`, `kind` (`created`, `found`, `change`, `restore`, `outside`), "
+    "`summary`, `request` (what was asked for, a list of lines), `command` (of other tools, for the same), `user`, `program`, `policy` "
+    "(the rules it was made under) and `package_count`.",
 }
 
 

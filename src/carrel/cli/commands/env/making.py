@@ -20,6 +20,7 @@ from carrel.core.errors import CarrelError, NotFound
 from carrel.core.progress import OnProgress, Progress
 from carrel.environments import Environment, Sources, already_built, environment_folder, install_kernelspecs, rebuild
 from carrel.environments.locations import environments_folder
+from carrel.environments.models import Origin
 from carrel.formats.environment.lock import Lock
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -114,6 +115,7 @@ def build(
     *,
     channels: Sequence[str] = (),
     indexes: Sequence[str] = (),
+    origin: Origin,
     reference: str = "",
     replace_changed: bool = False,
 ) -> Made:
@@ -129,6 +131,7 @@ def build(
             hubs=hubs,
             reference=reference,
             replace_changed=replace_changed,
+            origin=origin,
             on_event=_keeping(show, told),
             cancel=cancel,
         )

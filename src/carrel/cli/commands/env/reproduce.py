@@ -20,6 +20,7 @@ from carrel.core.errors import BadRequest, Conflict
 from carrel.environments.elsewhere import Elsewhere, platform_mismatch, solve_elsewhere
 from carrel.environments.environment_files import read_environment_file
 from carrel.environments.locations import current_platform
+from carrel.environments.models import Origin
 from carrel.formats.environment.lock import LockSet
 
 _ANSWER = {
@@ -92,6 +93,7 @@ def command(
             place,
             channels=channels,
             indexes=indexes,
+            origin=Origin(f"rebuilt from {lock.name}", (f"rebuild {lock.absolute()}",), "carrel env"),
             reference=str(lock.absolute()),
             replace_changed=replace_changed,
         )
