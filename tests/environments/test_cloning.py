@@ -96,13 +96,16 @@ def names(prefix: Path, text: Path) -> list[str]:
     return sorted(Path(line).relative_to(prefix).as_posix() for line in found.stdout.splitlines())
 
 
-@pytest.mark.parametrize("cached", [True, False], ids=["from the package cache", "without a cache"])
+@pytest.mark.parametrize("cached", ["all", "all but Python", "nothing"])
 def test_a_copy_of_a_conda_environment_works_and_is_the_same(
-    original: tuple[Path, Path], cached: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    original: tuple[Path, Path], cached: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     source, _ = original
-    if not cached:
-        monkeypatch.setenv("CARREL_CACHE_DIR", str(tmp_path / "empty"))
+    if cached != "all":
+        cache = conda_cache_folder()
+        monkeypatch.setenv("CARREL_CACHE_DIR", str(tmp_path / "cache"))
+        if cached == "all but Python":
+            shutil.copytree(cache, conda_cache_folder(), symlinks=True, ignore=shutil.ignore_patterns("python-3*"))
     before = contents(source)
     seen: list[Progress] = []
     made = clone(source, tmp_path / "mine", on_event=seen.append)
@@ -129,7 +132,7 @@ def test_a_copy_of_a_conda_environment_works_and_is_the_same(
     script = next(name for name in rows if name.endswith("bin/tool"))
     data = (site / script).resolve().read_bytes()
     assert rows[script][1:] == [f"sha256={base64.urlsafe_b64encode(hashlib.sha256(data).digest()).decode().rstrip('=')}", str(len(data))]
-    if cached:
+    if cached != "nothing":
         kept = next((conda_cache_folder() / "pkgs").glob("compiled-1.0-*/share/same.txt"))
         assert kept.samefile(made.prefix / "share" / "same.txt")
     # as many bytes were told of as files were copied

@@ -62,6 +62,9 @@ def _link(target: Path, records: list[dict[str, Any]], on_event: OnProgress, can
             raise
         except CarrelError:
             on_event(Progress("copy", message="Some packages are not where they came from any more; they are copied"))
+    if not any(one["name"] == "python" for one in wanted):
+        # where their files belong is told by the Python that is linked with them: without it they are copied
+        wanted = [one for one in wanted if one.get("noarch") != "python"]
     (target / "conda-meta").mkdir(parents=True)
     if not wanted:
         return {}
