@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from playwright.sync_api import Locator, Page, expect
 
+from carrel.client import CredentialStore
+from carrel.demo.session import default_index
+from carrel.testing.hub import HubProcess
 from carrel.testing.jupyter import JupyterLab
 
 SLOW = 120_000  # ms: what downloads, links or starts a kernel on a busy machine
@@ -85,6 +89,16 @@ class LabPage:
         """Return the content of a notebook file below the root folder."""
         content: dict[str, Any] = json.loads((self.lab.root_dir / path).read_text("utf-8"))
         return content
+
+
+def start_lab(start: Callable[..., JupyterLab], hub: HubProcess, user: str, token: str) -> JupyterLab:
+    """Start the JupyterLab of somebody who is signed in to *hub*; all conda packages come from there."""
+    lab = start(
+        hub_url=hub.url,
+        extension={"channels": [], "indexes": [default_index()]},
+    )
+    CredentialStore(lab.profile / "carrel").save(hub.url, token, user)
+    return lab
 
 
 def outputs(notebook: dict[str, Any]) -> list[list[dict[str, Any]]]:

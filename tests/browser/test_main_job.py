@@ -12,21 +12,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from lab_driver import SLOW, LabPage, outputs, write_notebook
+from lab_driver import SLOW, LabPage, outputs, start_lab, write_notebook
 from playwright.sync_api import Browser, Page, expect
 
-from carrel.client import CredentialStore, HubClient
+from carrel.client import HubClient
 from carrel.core.errors import NotFound
 from carrel.demo import environments, samples, seeding
 from carrel.demo.session import default_index
 from carrel.environments import Sources, capture
 from carrel.formats.environment import load_lock
 from carrel.formats.environment.lock import Lock
-from carrel.testing.conda_channel import Channel, build_channel
-from carrel.testing.conda_channel.interpreter import UnsupportedInterpreter
+from carrel.testing.conda_channel import Channel
 from carrel.testing.hub import HubProcess
 from carrel.testing.jupyter import JupyterLab
-from carrel.testing.plugin import missing
 
 CONDA_KERNEL, VENV_KERNEL = "team-conda", "team-venv"
 
@@ -39,15 +37,6 @@ class Team:
     author: HubClient
     author_token: str = field(repr=False)
     reader_token: str = field(repr=False)
-
-
-@pytest.fixture(scope="module")
-def python_channel() -> Channel:
-    """Python, ipykernel and pip as conda packages."""
-    try:
-        return build_channel()
-    except UnsupportedInterpreter as error:
-        missing(str(error))
 
 
 @pytest.fixture(scope="module")
@@ -82,34 +71,6 @@ def author_lab(team: Team, start_jupyter_lab: Callable[..., JupyterLab], tmp_pat
 def reader_lab(team: Team, start_jupyter_lab: Callable[..., JupyterLab]) -> JupyterLab:
     """JupyterLab of a colleague: a clean profile, no kernel but JupyterLab's own."""
     return start_lab(start_jupyter_lab, team.hub, "grace", team.reader_token)
-
-
-def start_lab(start: Callable[..., JupyterLab], hub: HubProcess, user: str, token: str) -> JupyterLab:
-    lab = start(
-        hub_url=hub.url,
-        extension={"channels": [], "indexes": [default_index()]},
-    )
-    CredentialStore(lab.profile / "carrel").save(hub.url, token, user)
-    return lab
-
-
-@pytest.fixture
-def open_lab(browser: Browser, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Callable[[JupyterLab], LabPage]]:
-    """A function that opens a page on a JupyterLab; a test that fails leaves ``page-N.png`` in its ``tmp_path``."""
-    pages: list[Page] = []
-    failed_before = request.session.testsfailed
-
-    def open_page(lab: JupyterLab) -> LabPage:
-        page = browser.new_context(viewport={"width": 1400, "height": 950}).new_page()
-        page.set_default_timeout(30_000)
-        pages.append(page)
-        return LabPage(page, lab)
-
-    yield open_page
-    for number, page in enumerate(pages):
-        if request.session.testsfailed > failed_before:
-            page.screenshot(path=tmp_path / f"page-{number}.png")
-        page.context.close()
 
 
 def published_lock(client: HubClient, name: str, version: str, folder: Path) -> Lock:
