@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 from cli_process import QuickCarrel
+from environment_fixtures import package_index
 
 from carrel.environments import Sources, capture, environment_file
 from carrel.environments.locations import current_platform
@@ -141,6 +142,32 @@ def test_an_environment_is_made_of_a_file(create: QuickCarrel, server: ChannelSe
     assert "conda activate" in told.out
     refused = create("env", "reproduce", "environment.yml", "--json")
     assert json.loads(refused.out)["error"]["code"] == "not_a_lock"
+
+
+def test_an_environment_is_made_of_what_a_project_needs(create: QuickCarrel) -> None:
+    (create.home / "pyproject.toml").write_text(
+        "[project]\nname = 'harbour'\ndependencies = ['kappa>=1']\n[project.optional-dependencies]\nplot = ['lambda-plot']\n"
+        "[dependency-groups]\ndev = ['mu']\ntest = [\n  'mu',\n  {include-group = 'gone'},\n]\n"
+    )
+    wheels = [WHEEL, build_wheel("lambda-plot", "1.0"), build_wheel("mu", "1.0")]
+    with package_index(wheels) as packages:
+        create.variables |= {"CARREL_INDEXES": packages.url}
+        made = create.json("env", "create", "--file", "pyproject.toml")
+        assert (made["prefix"], made["kind"]) == (str(create.home / "data" / "envs" / "harbour"), "venv")
+        assert made["requested"] == ["kappa>=1", "mu"]
+        assert made["warnings"] == ["harbour itself is not asked for, only what it needs.", *made["warnings"][1:]]
+        assert any("plot" in text for text in made["warnings"])
+        create.ok("env", "lock", "pyproject.toml", "--extra", "plot", "--group", "dev", "-o", "pylock.toml")
+        assert [item.name for item in load_lock("pylock.toml", (create.home / "pylock.toml").read_bytes()).pypi] == [
+            "kappa",
+            "lambda-plot",
+            "mu",
+        ]
+        refused = create("env", "create", "--file", "pyproject.toml", "--group", "test")
+        assert (refused.code, "Line 10: dependency-groups.test[1] includes the group 'gone'" in refused.err) == (1, True)
+        refused = create("env", "create", "--file", "pyproject.toml", "--extra", "plots", "--json")
+        assert json.loads(refused.out)["error"]["code"] == "unknown_extra"
+        assert create("env", "create", "web", "kappa", "--extra", "plot").code == 2
 
 
 def test_a_virtual_environment_is_made_of_a_lock_without_solving(create: QuickCarrel, server: ChannelServer) -> None:

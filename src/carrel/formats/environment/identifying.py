@@ -26,6 +26,7 @@ class FileFormat(StrEnum):
     PYLOCK = "pylock"
     PIXI_LOCK = "pixi-lock"
     PIXI_TOML = "pixi.toml"
+    PYPROJECT = "pyproject.toml"
     UV_LOCK = "uv-lock"
     EXPLICIT = "explicit"
     CONDA_LIST = "conda-list"
@@ -37,8 +38,8 @@ class FileFormat(StrEnum):
 
 LOCKS = frozenset({FileFormat.CONDA_LOCK, FileFormat.PYLOCK, FileFormat.PIXI_LOCK, FileFormat.UV_LOCK, FileFormat.EXPLICIT})
 KNOWN_FILES = (
-    "environment.yml, conda-lock.yml, pixi.toml, pixi.lock, pylock.toml, uv.lock, requirements.txt, @EXPLICIT text files, scripts with a "
-    "block '# /// script' and notebooks"
+    "environment.yml, conda-lock.yml, pixi.toml, pixi.lock, pylock.toml, uv.lock, pyproject.toml, requirements.txt, @EXPLICIT text files, "
+    "scripts with a block '# /// script' and notebooks"
 )
 
 
@@ -76,7 +77,7 @@ def identify(filename: str, data: bytes) -> FileFormat:
     if found is FileFormat.REQUIREMENTS and _is_conda_list(data):
         return FileFormat.CONDA_LIST
     if found is None:
-        found = _by_content(suffix, data)
+        found = _by_content(suffix, data) or (FileFormat.PYPROJECT if filename == "pyproject.toml" else None)
     if found is None:
         raise BadRequest(
             f"{filename[:120]!r} is not the name of a known environment file. Known are {KNOWN_FILES}.", code="unknown_environment_format"
@@ -122,4 +123,6 @@ def _toml(data: bytes) -> FileFormat | None:
     tool = document.get("tool")
     if isinstance(tool, dict) and "pixi" in tool:
         return FileFormat.PIXI_TOML
-    return FileFormat.PIXI_TOML if {"workspace", "project"} & set(document) and "dependencies" in document else None
+    if {"workspace", "project"} & set(document) and "dependencies" in document:
+        return FileFormat.PIXI_TOML
+    return FileFormat.PYPROJECT if {"project", "dependency-groups"} & set(document) else None

@@ -17,6 +17,7 @@ from carrel.formats.environment import (
     pixi_lock,
     pixi_toml,
     pylock,
+    pyproject,
     requirements,
     script,
     uv_lock,
@@ -61,7 +62,8 @@ def read(
     python_version : str, optional
         Version that files for several versions of Python are read for; by default the one of this process, if the file allows it.
     extras, groups : collection of str
-        Extras and dependency groups to take from ``uv.lock`` and ``pylock.toml``; by default none, and the default groups.
+        Extras and dependency groups to take from ``uv.lock``, ``pylock.toml`` and ``pyproject.toml``; by default none, and the
+        default groups.
     open_beside : callable, optional
         Returns the content of a file that this one names by a relative path (``-r other.txt``). Without it such files are told,
         not followed. See :func:`below`.
@@ -120,6 +122,7 @@ _READERS: dict[FileFormat, Callable[[bytes, _Asked], LockSet | EnvironmentSpec]]
     FileFormat.PYLOCK: _pylock,
     FileFormat.PIXI_LOCK: lambda data, asked: pixi_lock.read(data),
     FileFormat.PIXI_TOML: lambda data, asked: pixi_toml.read(data),
+    FileFormat.PYPROJECT: lambda data, asked: pyproject.read(data, extras=asked.extras, groups=asked.groups),
     FileFormat.UV_LOCK: _uv_lock,
     FileFormat.EXPLICIT: lambda data, asked: LockSet((explicit.read(data),)),
     FileFormat.CONDA_LIST: lambda data, asked: explicit.read_specs(data),

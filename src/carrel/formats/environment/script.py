@@ -12,14 +12,14 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import tomli_w
-from packaging.requirements import InvalidRequirement, Requirement
+from packaging.requirements import InvalidRequirement
 
 from carrel.core.errors import BadRequest, InvalidFile
 from carrel.formats.environment.checks import check_url, parse_requirement
 from carrel.formats.environment.description import Description
 from carrel.formats.environment.requirements import describe_requirements, without_hashes
 from carrel.formats.environment.spec import EnvironmentSpec
-from carrel.formats.environment.uv_options import exclude_newer, index_urls, requirement_from, requires_python
+from carrel.formats.environment.uv_options import requirement_at, requirement_from, requires_python, with_options
 from carrel.formats.parsing import TOML_TEXT, decode_text, expect_mapping, expect_texts, invalid_line, load_toml, with_lines
 
 if TYPE_CHECKING:
@@ -133,31 +133,11 @@ def read_block(block: Block) -> EnvironmentSpec:
         notes: list[str] = []
         pip = []
         for position, wanted in enumerate(expect_texts(document.get("dependencies"), "dependencies")):
-            requirement = _requirement(wanted, f"dependencies[{position}]")
+            requirement = requirement_at(wanted, f"dependencies[{position}]")
             pip.append(requirement_from(requirement, sources, "tool.uv.sources", notes))
-        if options.get("override-dependencies"):
-            notes.append("Versions that tool.uv.override-dependencies puts in the place of others are not taken in.")
-        constraints = expect_texts(options.get("constraint-dependencies"), "tool.uv.constraint-dependencies")
-        return EnvironmentSpec(
-            pip=tuple(dict.fromkeys(pip)),
-            requires_python=str(requires_python(document)),
-            indexes=index_urls(options, "tool.uv"),
-            exclude_newer=exclude_newer(options.get("exclude-newer"), "tool.uv.exclude-newer"),
-            pip_constraints=tuple(
-                str(_requirement(text, f"tool.uv.constraint-dependencies[{position}]")) for position, text in enumerate(constraints)
-            ),
-            notes=tuple(notes),
-        )
-
-
-def _requirement(text: str, what: str) -> Requirement:
-    try:
-        requirement = parse_requirement(text)
-    except InvalidRequirement as error:
-        raise InvalidFile(f"{text[:120]!r} is no requirement (PEP 508).", field=what) from error
-    if requirement.url:
-        check_url(requirement.url, what)
-    return requirement
+        python = str(requires_python(document))
+        spec = EnvironmentSpec(pip=tuple(dict.fromkeys(pip)), requires_python=python, notes=tuple(notes))
+        return with_options(spec, options, "tool.uv")
 
 
 def write(spec: EnvironmentSpec, data: bytes = b"") -> bytes:

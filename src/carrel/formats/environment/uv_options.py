@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
-from packaging.requirements import Requirement
+from packaging.requirements import InvalidRequirement, Requirement
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import canonicalize_name
 
 from carrel.core import clock
 from carrel.core.errors import InvalidFile
-from carrel.formats.environment.checks import check_url
-from carrel.formats.parsing import expect_mapping, expect_text
+from carrel.formats.environment.checks import check_url, parse_requirement
+from carrel.formats.environment.spec import EnvironmentSpec
+from carrel.formats.parsing import expect_mapping, expect_text, expect_texts
 
 _SPAN = re.compile(
     r"(?:(?P<number>\d{1,5})\s*(?P<unit>hour|day|week)s?(?:\s+ago)?|P(?:(?P<weeks>\d{1,4})W)?(?:(?P<days>\d{1,5})D)?(?:T(?P<hours>\d{1,5})H)?)\Z",
@@ -63,18 +65,56 @@ def _end_of(day: date) -> datetime:
     return datetime.combine(day, time(), UTC) + timedelta(days=1)
 
 
-def requires_python(document: Mapping[str, Any]) -> SpecifierSet:
-    """Return the member ``requires-python`` of *document*; absent allows all.
+def requires_python(document: Mapping[str, Any], inside: str = "") -> SpecifierSet:
+    """Return the member ``requires-python`` of *document*, which is at *inside* (``project.``); absent allows all.
 
     Raises
     ------
     InvalidFile
     """
-    text = expect_text(document.get("requires-python") or "", "requires-python")
+    what = f"{inside}requires-python"
+    text = expect_text(document.get("requires-python") or "", what)
     try:
         return SpecifierSet(text)
     except InvalidSpecifier as error:
-        raise InvalidFile(f"requires-python is {text[:80]!r}, which is no version specifier.", field="requires-python") from error
+        raise InvalidFile(f"{what} is {text[:80]!r}, which is no version specifier.", field=what) from error
+
+
+def with_options(spec: EnvironmentSpec, options: Mapping[str, Any], what: str) -> EnvironmentSpec:
+    """Return *spec* with what *options* (the table ``tool.uv``, which is at *what*) say of everything: indexes, a date, constraints.
+
+    Raises
+    ------
+    InvalidFile
+    """
+    notes = spec.notes
+    if options.get("override-dependencies"):
+        notes += (f"Versions that {what}.override-dependencies puts in the place of others are not taken in.",)
+    place = f"{what}.constraint-dependencies"
+    constraints = expect_texts(options.get("constraint-dependencies"), place)
+    return replace(
+        spec,
+        indexes=index_urls(options, what),
+        exclude_newer=exclude_newer(options.get("exclude-newer"), f"{what}.exclude-newer"),
+        pip_constraints=tuple(str(requirement_at(text, f"{place}[{position}]")) for position, text in enumerate(constraints)),
+        notes=notes,
+    )
+
+
+def requirement_at(text: str, what: str) -> Requirement:
+    """Return the requirement (PEP 508) *text*, which stands at *what*.
+
+    Raises
+    ------
+    InvalidFile
+    """
+    try:
+        requirement = parse_requirement(text)
+    except InvalidRequirement as error:
+        raise InvalidFile(f"{text[:120]!r} is no requirement (PEP 508).", field=what) from error
+    if requirement.url:
+        check_url(requirement.url, what)
+    return requirement
 
 
 def index_urls(options: Mapping[str, Any], what: str) -> tuple[str, ...]:

@@ -163,6 +163,7 @@ def rebuild(namespace: str, package: str, version: str, address: str, form: str,
         "explicit": ("explicit.txt", f"conda create -n {package} --file explicit.txt", "conda"),
         "conda-list": ("packages.txt", f"conda create -n {package} --file packages.txt", "conda"),
         "pixi.toml": ("pixi.toml", "pixi install", "pixi"),
+        "pyproject.toml": ("pyproject.toml", "uv pip install -r pyproject.toml", "uv"),
         "requirements": ("requirements.txt", "pip install -r requirements.txt", "pip"),
         "script": ("script.py", "uv run script.py", "uv"),
     }.get(form)

@@ -26,7 +26,10 @@ from carrel.hub.pages.formatting import PRECEDENCE
 from carrel.hub.pages.views import NotebookView, ReproduceView, data_view, environment_view
 from carrel.hub.web.endpoint import Reply, endpoint
 
-_LOCKS_FIRST = ("conda-lock", "pylock", "pixi-lock", "uv-lock", "explicit", "environment.yml", "pixi.toml", "requirements")
+_LOCKS_FIRST = (
+    *("conda-lock", "pylock", "pixi-lock", "uv-lock", "explicit"),
+    *("environment.yml", "pixi.toml", "pyproject.toml", "requirements"),
+)
 
 
 class PackagePageHandler(PageHandler):

@@ -62,6 +62,25 @@ def date_option(function: F) -> F:
     )(function)
 
 
+def part_options(function: F) -> F:
+    """Add ``--extra`` and ``--group``: which parts of a project's file are meant; the command gets ``extras`` and ``groups``."""
+    extra = click.option(
+        "--extra",
+        "extras",
+        multiple=True,
+        metavar="NAME",
+        help="Of a file for a project (pyproject.toml, uv.lock, pylock.toml): these extras too, * for all; may be repeated.",
+    )
+    group = click.option(
+        "--group",
+        "groups",
+        multiple=True,
+        metavar="NAME",
+        help="Of a file for a project: these dependency groups instead of the default ones, * for all; may be repeated.",
+    )
+    return extra(group(function))
+
+
 def planning_options(function: F) -> F:
     """Add the options for sources and rules (``--channel`` to ``--only-from``); the command gets them as ``choices``."""
 

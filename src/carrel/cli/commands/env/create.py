@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from carrel.cli.commands.env import making
-from carrel.cli.commands.env.choosing import Choices, planning_options
+from carrel.cli.commands.env.choosing import Choices, part_options, planning_options
 from carrel.cli.commands.env.wishing import wishes
 from carrel.cli.invocation import Invocation, subcommand, usage
 from carrel.cli.output import cancellable, progress
@@ -38,6 +38,7 @@ _EXAMPLES = (
     "carrel env create analysis python=3.12 'pandas>=2' ipykernel --kernel",
     "carrel env create web 'requests[socks]' --pypi",
     "carrel env create --file environment.yml --kernel=analysis",
+    "carrel env create --file pyproject.toml --extra plot --group test",
     "carrel env create --prefix ./env r-irkernel r-ggplot2 --exclude-newer 2026-01-31",
     "carrel env create --prefix ./mine --clone /opt/shared/analysis",
 )
@@ -53,6 +54,7 @@ _EXAMPLES = (
     metavar="FILE",
     help="Environment file of any format: what it asks for, or exactly what it locks.",
 )
+@part_options
 @click.option("--clone", "source", type=EnvironmentFolder(), metavar="FOLDER", help="Environment to copy: its folder, or its name.")
 @click.option("--pypi", is_flag=True, help="A virtual environment with packages from the PyPI indexes.")
 @making.kernel_option
@@ -62,6 +64,8 @@ def command(
     words: tuple[str, ...],
     prefix: Path | None,
     file: Path | None,
+    extras: tuple[str, ...],
+    groups: tuple[str, ...],
     source: Path | None,
     pypi: bool,
     kernel: str | None,
@@ -77,6 +81,8 @@ def command(
     name, wanted = ("", words) if prefix is not None else (words[0] if words else "", words[1:])
     if sum((file is not None, source is not None, bool(wanted))) > 1:
         usage("Say what is in it with packages, with --file or with --clone, not with several of these.")
+    if file is None and (extras or groups):
+        usage("--extra and --group are for --file.")
     if specs.form_of(name) or any(sign in name for sign in "<>=!~[/"):
         usage(f"The first word is the name of the environment, and {name!r} is a package. Write: carrel env create NAME {name!r} …")
     target = prefix.absolute() if prefix is not None else making.folder_of(name) if name else None
@@ -84,7 +90,7 @@ def command(
         _clone(invocation, source, target, kernel, began)
         return
     content: Lock | EnvironmentSpec
-    content = _of_file(file) if file is not None else _of_words(invocation, name, wanted, target, choices, pypi=pypi)
+    content = _of_file(file, extras, groups) if file is not None else _of_words(invocation, name, wanted, target, choices, pypi=pypi)
     if target is None and isinstance(content, EnvironmentSpec) and content.name:
         target = making.folder_of(content.name)
     if target is None and not (file is not None and isinstance(content, Lock)):
@@ -100,6 +106,7 @@ def command(
             raise
         message = f"{place} exists and holds something else. Choose another place, or change it with 'carrel env install'."
         raise Conflict(message, code="prefix_taken") from error
+    made.warnings += content.notes if isinstance(content, EnvironmentSpec) else ()
     if variables:
         made.warnings += _set_variables(made.environment, dict(variables))
     # that other machines cannot get something does not matter here
@@ -114,8 +121,8 @@ def command(
     )
 
 
-def _of_file(file: Path) -> Lock | EnvironmentSpec:
-    found = read_environment_file(file, platform=current_platform())
+def _of_file(file: Path, extras: Sequence[str], groups: Sequence[str]) -> Lock | EnvironmentSpec:
+    found = read_environment_file(file, platform=current_platform(), extras=extras, groups=groups or None)
     if isinstance(found, EnvironmentSpec):
         return found
     here = found.for_platform(current_platform()) or next((one for one in found.locks if not one.platform), None)

@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 from click.core import ParameterSource
 
-from carrel.cli.commands.env.choosing import date_option, moment
+from carrel.cli.commands.env.choosing import date_option, moment, part_options
 from carrel.cli.invocation import Invocation, is_interactive, subcommand, usage
 from carrel.cli.output import cancellable, count, progress
 from carrel.cli.places import (
@@ -66,6 +66,14 @@ _HOW = {
 }
 
 
+@dataclass(frozen=True)
+class _Parts:
+    """Which parts of a project's file are meant; no groups means the default ones."""
+
+    extras: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+
+
 @dataclass
 class _Made:
     """What was locked, and on the way uploaded."""
@@ -82,6 +90,7 @@ class _Made:
 @click.option(
     "--platform", "platforms", multiple=True, metavar="NAME", help="Lock for this platform too, such as osx-arm64; may be repeated."
 )
+@part_options
 @date_option
 @click.option("-o", "--output", type=click.Path(path_type=Path), metavar="FILE", help="File or folder to write (default: standard output).")
 @click.option(
@@ -100,6 +109,8 @@ def command(
     what: Path | None,
     prefix: Path | None,
     platforms: tuple[str, ...],
+    extras: tuple[str, ...],
+    groups: tuple[str, ...],
     exclude_newer: str | None,
     output: Path | None,
     form: str | None,
@@ -112,8 +123,8 @@ def command(
     """Write exact locks of an environment, or of what a file asks for.
 
     Of an environment everything is written down as it is, with addresses and digests; for other platforms the same is solved as
-    of the same moment, with the same versions where they exist. environment.yml, pixi.toml, requirements.txt, scripts and
-    notebooks are solved. What other machines cannot get is told; --remedy brings it to the hub.
+    of the same moment, with the same versions where they exist. environment.yml, pixi.toml, pyproject.toml, requirements.txt,
+    scripts and notebooks are solved. What other machines cannot get is told; --remedy brings it to the hub.
     """
     if what is not None and prefix is not None:
         usage("Name the environment once.")
@@ -129,8 +140,11 @@ def command(
                 usage("--remedy is for environments: what a file asks for is not on this machine.")
             given = {name for name in ("channels", "indexes") if context.get_parameter_source(name) is ParameterSource.COMMANDLINE}
             sources = Sources(*configured(channels, indexes), hub_headers(invocation))
-            made = _Made(_of_file(what, platforms, sources, policy, given, show, cancel), source=what)
+            parts = _Parts(extras, groups)
+            made = _Made(_of_file(what, parts, platforms, sources, policy, given, show, cancel), source=what)
         else:
+            if extras or groups:
+                usage("--extra and --group are for files.")
             folder = what or prefix or active_prefix()
             sources = sources_for_capture(invocation, channels, indexes)
             if remedy:
@@ -155,6 +169,7 @@ def _first(value: str, others: Sequence[str]) -> tuple[str, ...]:
 
 def _of_file(
     file: Path,
+    parts: _Parts,
     platforms: tuple[str, ...],
     sources: Sources,
     policy: Policy,
@@ -163,7 +178,8 @@ def _of_file(
     cancel: CancelSignal,
 ) -> LockSet:
     """Return the locks of what *file* asks for; of a lock, with locks for more platforms."""
-    found = read_environment_file(file, platform=platforms[0] if platforms else current_platform())
+    platform = platforms[0] if platforms else current_platform()
+    found = read_environment_file(file, platform=platform, extras=parts.extras, groups=parts.groups or None)
     if isinstance(found, LockSet):
         missing = [platform for platform in platforms if found.for_platform(platform) is None]
         wider = for_platforms(found.locks[0], missing, sources, policy=policy, on_event=show, cancel=cancel)
