@@ -17,7 +17,6 @@ from carrel.environments import (
     conda_history,
     conda_meta,
     counting,
-    distributions,
     files,
     inspection,
     python_wishes,
@@ -29,9 +28,9 @@ from carrel.environments import (
 )
 from carrel.environments.conda import engine
 from carrel.environments.credentials import strip_url
-from carrel.environments.models import Applied, Plan, PypiStep, Sources
+from carrel.environments.models import Applied, Plan
 from carrel.environments.naming import normalize
-from carrel.environments.pypi import overlap, uv
+from carrel.environments.pypi import overlap, staging
 
 _FULL_BYTES = 500_000
 
@@ -71,14 +70,14 @@ def apply(
     """
     cancel = cancel or NeverCancelled()
     prefix = plan.prefix
-    with transactions.exclusive(prefix):
+    with transactions.exclusive(prefix), staging.cleared(prefix):
         if inspection.state_digest(prefix) != plan.base_state:
             raise PreconditionFailed(
                 "The environment has changed since this was worked out. Look at the new plan and apply that.", code="plan_outdated"
             )
         if plan.is_empty:
             return Applied((), _note_requested(prefix, plan, program))
-        records, incoming, fetched = _fetch(plan, on_event, cancel)
+        records, incoming, staged = _fetch(plan, on_event, cancel)
         modules = verifying.modules_of(prefix)
         names_before = _import_names(prefix, plan)
         if cancel.is_set():
@@ -86,7 +85,7 @@ def apply(
         with whole_or_not(prefix, on_event):
             base = transactions.begin(prefix, _touched_conda(prefix, plan), {*plan.pypi.install, *plan.pypi.remove}, incoming)
             before = revisions.state_of(prefix, base)
-            _change(plan, records, fetched, on_event, cancel)
+            _change(plan, records, staged, on_event, cancel)
             if compile_files or (compile_files is None and not before.names):
                 arrived = {line.name for line in (*plan.added, *plan.changed)}
                 compiling.compile_packages(prefix, arrived | set(plan.pypi.install), on_event=on_event, cancel=cancel)
@@ -149,7 +148,7 @@ def summarize(plan: Plan) -> str:
 
 
 def _fetch(plan: Plan, on_event: OnProgress, cancel: CancelSignal) -> tuple[list[dict[str, Any]], list[str], bool]:
-    """Fetch everything; return complete conda records, the files that packages will bring, and whether wheels were fetched."""
+    """Fetch everything; return complete conda records, the files that packages will bring, and whether wheels are staged."""
     needed, free = plan.disk_bytes, files.free_bytes(plan.prefix)
     if needed > free:
         raise InsufficientStorage(
@@ -162,50 +161,22 @@ def _fetch(plan: Plan, on_event: OnProgress, cancel: CancelSignal) -> tuple[list
             complete, brought = engine.fetch(plan.conda.records, headers=plan.sources.headers, on_event=on_event, cancel=cancel)
             records = [_without_credentials(record) for record in complete]
             incoming = transactions.new_files(brought, records, _python_after(plan))
-        fetched = has_python(plan.prefix, _python_after(plan))
-        if plan.pypi.install and fetched:
+        staged = bool(plan.pypi.install) and has_python(plan.prefix, _python_after(plan))
+        if staged:
             sizes = {normalize(line.name): line.size for line in (*plan.added, *plan.changed) if line.source == "pypi"}
-            unpacked = unpack_wheels(plan.prefix, plan.pypi.pylock, plan.sources, on_event, cancel, sizes=sizes)
+            unpacked = staging.stage(plan.prefix, plan.pypi.pylock, plan.sources, on_event, cancel, sizes=sizes)
             leaving = {line.name for line in (*plan.changed, *plan.removed) if line.source == "conda"}
             overlap.check(plan.prefix, unpacked, leaving=leaving, arriving=incoming)
             incoming += unpacked
     except OSError as error:
         raise _in_words(error) from error
-    return records, incoming, fetched
+    return records, incoming, staged
 
 
 def has_python(prefix: Path, version: str) -> bool:
     """Whether the Python of *prefix* can unpack wheels for Python *version*: it is the same, but for the patch level."""
     present = inspection.python_version(prefix, inspection.kind_of(prefix))
     return bool(present) and present.split(".")[:2] == version.split(".")[:2] and inspection.python_executable(prefix) is not None
-
-
-def unpack_wheels(
-    prefix: Path,
-    lock: str,
-    sources: Sources,
-    on_event: OnProgress,
-    cancel: CancelSignal,
-    *,
-    sizes: Mapping[str, int] | None = None,
-    offline: bool = False,
-) -> list[str]:
-    """Fetch, verify and unpack the Python packages of *lock* aside, and return the files that they will bring.
-
-    Nothing of them can fail afterwards for what a server does, and the journal knows every file before it comes.
-    """
-    scratch = inspection.state_folder(prefix) / "prefetch"
-    python = inspection.python_executable(prefix)
-    if python is None:
-        raise Unavailable("The environment has no Python.")
-    counter = counting.Counting(on_event, {name: (sizes or {}).get(name, 0) for name in counting.packages_of(lock)})
-    files.remove_tree(scratch)
-    try:
-        uv.install_lock(python, lock, sources=sources, on_event=counter, cancel=cancel, target=scratch, offline=offline)
-        counter.finished("download")
-        return transactions.files_of_target(scratch, prefix)
-    finally:
-        files.remove_tree(scratch)
 
 
 def _without_credentials(record: Mapping[str, Any]) -> dict[str, Any]:
@@ -229,7 +200,7 @@ def _touched_conda(prefix: Path, plan: Plan) -> set[str]:
     return touched
 
 
-def _change(plan: Plan, records: Sequence[Mapping[str, Any]], fetched: bool, on_event: OnProgress, cancel: CancelSignal) -> None:
+def _change(plan: Plan, records: Sequence[Mapping[str, Any]], staged: bool, on_event: OnProgress, cancel: CancelSignal) -> None:
     prefix = plan.prefix
     present = {distribution.key: distribution for distribution in inspection.python_distributions(prefix)}
     for name in plan.pypi.remove:
@@ -239,32 +210,9 @@ def _change(plan: Plan, records: Sequence[Mapping[str, Any]], fetched: bool, on_
     if plan.conda:
         engine.link(prefix, records, remove=plan.conda.remove, requested=plan.conda.requested, headers={}, on_event=on_event, cancel=cancel)
     if plan.pypi.install:
-        install_wheels(prefix, plan.pypi.pylock, plan.sources, on_event, cancel, offline=fetched)
-        mark_requested(prefix, plan.pypi)
-
-
-def install_wheels(prefix: Path, lock: str, sources: Sources, on_event: OnProgress, cancel: CancelSignal, *, offline: bool) -> None:
-    """Install the Python packages of *lock*; *offline* when they have been fetched: no server is asked any more."""
-    python = inspection.python_executable(prefix)
-    if python is None:
-        raise Unavailable("The environment has no Python any more.")
-    names = counting.packages_of(lock)
-    counter = counting.Counting(on_event, dict.fromkeys(names, 0))
-    # uv leaves the compiled form of single modules, which Python takes for the new one's if size and second are the same
-    replaced = [one for one in inspection.python_distributions(prefix) if one.key in names]
-    files.remove_compiled(path for one in replaced for path in distributions.files_of(one) if path.suffix == ".py")
-    uv.install_lock(python, lock, sources=sources, on_event=counter, cancel=cancel, offline=offline)
-    counter.finished("link")
-
-
-def mark_requested(prefix: Path, step: PypiStep) -> None:
-    """Correct the ``REQUESTED`` marks: uv, given a lock, takes every package in it for requested."""
-    for distribution in inspection.python_distributions(prefix):
-        if distribution.key in step.install and distribution.requested and distribution.key not in step.requested:
-            rows = (distribution.path / "RECORD").read_text(encoding="utf-8").splitlines(keepends=True)
-            kept = [line for line in rows if not line.startswith(f"{distribution.path.name}/REQUESTED,")]
-            files.write_atomically(distribution.path / "RECORD", "".join(kept).encode())
-            (distribution.path / "REQUESTED").unlink(missing_ok=True)
+        if not staged:  # the Python that they are for has only come now
+            staging.stage(prefix, plan.pypi.pylock, plan.sources, on_event, cancel)
+        staging.place(prefix, plan.pypi.pylock, plan.pypi.requested, plan.sources, on_event, cancel)
 
 
 def _note_requested(prefix: Path, plan: Plan, program: str) -> int | None:

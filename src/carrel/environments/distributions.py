@@ -279,7 +279,16 @@ def prefix_of(site_packages_folder: Path) -> Path:
 
 def record_identity(distribution: Distribution) -> str:
     """Return a text that is the same for the same installed files: name, version and digest of RECORD without its own bookkeeping."""
-    lines = sorted(",".join(row[:2]) for row in record_rows(distribution.path) if not row[0].endswith("/REQUESTED"))
+    try:
+        status = (distribution.path / "RECORD").stat()
+    except OSError:
+        return _record_identity(distribution.path, 0, 0, 0)
+    return _record_identity(distribution.path, status.st_mtime_ns, status.st_ino, status.st_size)
+
+
+@lru_cache(maxsize=8192)
+def _record_identity(path: Path, _mtime_ns: int, _inode: int, _size: int) -> str:
+    lines = sorted(",".join(row[:2]) for row in record_rows(path) if not row[0].endswith("/REQUESTED"))
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
 
 

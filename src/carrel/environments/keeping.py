@@ -96,6 +96,10 @@ class Store:
                     replaced.append(target)
         remove_compiled(replaced)
 
+    def is_empty(self) -> bool:
+        """Whether nothing is kept."""
+        return not self._folder.is_dir() or not any(self._folder.iterdir())
+
     def retain(self, keys: Sequence[str], limit: int) -> None:
         """Drop everything but *keys*, of which the first ones that take *limit* bytes together stay."""
         stay: set[str] = set()

@@ -29,12 +29,11 @@ from carrel.environments import (
     usage,
     verifying,
 )
-from carrel.environments.applying import mark_requested
 from carrel.environments.conda import engine
 from carrel.environments.locations import current_platform, environments_folder
-from carrel.environments.models import Change, Environment, Origin, PypiStep, Sources
+from carrel.environments.models import Change, Environment, Origin, Sources
 from carrel.environments.naming import normalize
-from carrel.environments.pypi import uv
+from carrel.environments.pypi import staging, uv
 from carrel.formats.environment.conda_specs import name_of
 from carrel.formats.environment.lock import Lock, LockKind, LockSet
 
@@ -237,8 +236,8 @@ def _build(lock: Lock, prefix: Path, sources: Sources, hubs: Sequence[str], on_e
         on_event(Progress("download", 0, sum(p.size for p in lock.pypi), "bytes", f"Fetching {len(lock.pypi)} Python packages"))
         archive_sources.install_python(python, lock, sources, hubs, on_event=on_event, cancel=cancel)
         wanted = {normalize(name_of(text)) for text in lock.requested}
-        pins = {normalize(p.name): p.version for p in lock.pypi}
-        mark_requested(prefix, PypiStep(install=pins, requested=tuple(name for name in pins if name in wanted)))
+        pins = {normalize(p.name) for p in lock.pypi}
+        staging.mark_requested(prefix, pins, wanted)
 
 
 def _link_conda(lock: Lock, prefix: Path, sources: Sources, hubs: Sequence[str], on_event: OnProgress, cancel: CancelSignal) -> None:

@@ -16,12 +16,12 @@ from typing import Any
 from carrel.core.errors import Cancelled, CarrelError, NotFound
 from carrel.core.progress import CancelSignal, NeverCancelled, OnProgress, Progress, ignore_progress
 from carrel.environments import building, conda_meta, files, inspection, repair_planning, reverting, salvaging, transactions, verifying
-from carrel.environments.applying import mark_requested, whole_or_not
+from carrel.environments.applying import whole_or_not
 from carrel.environments.conda import engine
 from carrel.environments.health import problems
 from carrel.environments.health_python import relative_files
-from carrel.environments.models import Problem, PypiStep, Sources
-from carrel.environments.pypi import pylock, uv
+from carrel.environments.models import Problem, Sources
+from carrel.environments.pypi import pylock, staging, uv
 from carrel.environments.repair_planning import Repair, Work
 
 
@@ -144,9 +144,7 @@ def _change(
     python = inspection.python_executable(prefix)
     if packages and python is not None:
         uv.install_lock(python, pylock.dump(packages), sources=sources, on_event=on_event, cancel=cancel)
-        pins = {name: one.version for name, one in work.reinstall.items()}
-        wanted = tuple(name for name, one in work.reinstall.items() if one.requested)
-        mark_requested(prefix, PypiStep(install=pins, requested=wanted))
+        staging.mark_requested(prefix, work.reinstall, [name for name, one in work.reinstall.items() if one.requested])
 
 
 def _keep_records(whole: Mapping[Path, bytes]) -> None:

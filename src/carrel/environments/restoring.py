@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from carrel.core.errors import Cancelled, CarrelError, Unavailable
 from carrel.core.progress import CancelSignal, NeverCancelled, OnProgress, Progress, ignore_progress
 from carrel.environments import compiling, inspection, reverting, revisions, states, transactions, verifying
-from carrel.environments.applying import has_python, import_names, install_wheels, unpack_wheels, whole_or_not
+from carrel.environments.applying import has_python, import_names, whole_or_not
 from carrel.environments.conda import engine
 from carrel.environments.models import Applied, Sources
-from carrel.environments.pypi import pylock, uv
+from carrel.environments.pypi import pylock, staging, uv
 from carrel.environments.states import CondaEntry, PypiEntry, State
 
 
@@ -49,7 +49,7 @@ def restore(
     cancel = cancel or NeverCancelled()
     sources = sources or Sources()
     path = inspection.absolute(prefix)
-    with transactions.exclusive(path):
+    with transactions.exclusive(path), staging.cleared(path):
         goal = revisions.get(path, revision)
         target, texts = revisions.state_of(path, revision), revisions.texts_of(path, revision)
         before = revisions.state_of(path, revisions.note_present(path))
@@ -58,8 +58,9 @@ def restore(
         lacking = reverting.missing(path, target)
         records, incoming = _fetch_conda(target, lacking.conda, sources, on_event, cancel)
         lock = _lock(path, target, lacking.pypi, sources, cancel)
-        if lock and (inspection.kind_of(path) != "conda" or has_python(path, _python(target))):
-            incoming += _from_cache(unpack_wheels, path, lock, sources, on_event, cancel)
+        staged = bool(lock) and (inspection.kind_of(path) != "conda" or has_python(path, _python(target)))
+        if staged:
+            incoming += _stage(path, lock, sources, on_event, cancel)
         names = import_names(path, gone_conda, gone_pypi)
         modules = verifying.modules_of(path) if "ipykernel" in target.names else []
         if cancel.is_set():
@@ -73,7 +74,10 @@ def restore(
                 requested = _requested(target, texts)
                 engine.link(path, records, requested=requested, headers={}, on_event=on_event, cancel=cancel)
             if lock:
-                _from_cache(install_wheels, path, lock, sources, on_event, cancel)
+                if not staged:  # the Python that they are for has only come now
+                    _stage(path, lock, sources, on_event, cancel)
+                wanted = [entry.name for folder in lacking.pypi if (entry := target.pypi[folder]).requested]
+                staging.place(path, lock, wanted, sources, on_event, cancel)
             if lacking:
                 again = [target.conda[file] for file in lacking.conda], [target.pypi[folder] for folder in lacking.pypi]
                 fetched = {entry.key: entry.name for entries in again for entry in entries}
@@ -140,14 +144,14 @@ def _fetch_conda(
     return fetched, transactions.new_files(brought, fetched, _python(target))
 
 
-def _from_cache(work: Callable[..., Any], prefix: Path, lock: str, sources: Sources, on_event: OnProgress, cancel: CancelSignal) -> Any:
-    """Do *work* without a network, or with one when not all packages are in the cache."""
+def _stage(prefix: Path, lock: str, sources: Sources, on_event: OnProgress, cancel: CancelSignal) -> list[str]:
+    """Unpack Python packages without a network, or with one when not all are in the cache; return the files that they bring."""
     try:
-        return work(prefix, lock, sources, on_event, cancel, offline=True)
+        return staging.stage(prefix, lock, sources, on_event, cancel, offline=True)
     except Cancelled:
         raise
     except CarrelError:
-        return work(prefix, lock, sources, on_event, cancel, offline=False)
+        return staging.stage(prefix, lock, sources, on_event, cancel)
 
 
 def _python(state: State) -> str:

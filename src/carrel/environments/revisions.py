@@ -158,6 +158,8 @@ def record(
 def prune(prefix: Path) -> None:
     """Drop kept files of packages that only old revisions need, and what is beyond the limit of bytes."""
     folder, store = _folder(prefix), keeping.Store(prefix, inspection.state_folder(prefix))
+    if store.is_empty():
+        return
     wanted: list[str] = []
     present = states.read(prefix)[0].keys
     for number in sorted(_numbers(folder), reverse=True)[:KEPT_REVISIONS]:

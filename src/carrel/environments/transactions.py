@@ -171,19 +171,6 @@ def new_files(contents: Iterable[dict[str, Any]], records: Iterable[dict[str, An
     return result
 
 
-def files_of_target(target: Path, prefix: Path) -> list[str]:
-    """Return where the files of wheels will be, relative to *prefix*, that were unpacked to the folder *target*."""
-    libraries = distributions.site_packages(prefix)[:1]
-    result = []
-    for folder, _, names in os.walk(target):
-        for name in names:
-            relative = Path(folder, name).relative_to(target)
-            # scripts and data are unpacked beside the modules, and a module may be called bin: both places are named
-            result.append(relative.as_posix())
-            result += [(library / relative).relative_to(prefix).as_posix() for library in libraries]
-    return result
-
-
 def _is_committed(prefix: Path, journal: Mapping[str, Any]) -> bool:
     return (revisions.newest(prefix) or 0) >= int(journal["becomes"])
 

@@ -276,21 +276,24 @@ def install_lock(
     sources: Sources,
     on_event: OnProgress,
     cancel: CancelSignal,
-    target: Path | None = None,
+    aside: Path | None = None,
     offline: bool = False,
 ) -> None:
-    """Install what *pylock* (pylock.toml text) says, digests enforced; with *target*, into that folder; *offline*, from its cache."""
+    """Install what *pylock* (pylock.toml text) says, digests enforced.
+
+    With *aside*, into that folder as if it were the environment's; with *offline*, from uv's cache.
+    """
     with workspace({}) as folder:
         path = folder / "pylock.toml"
         path.write_text(pylock, encoding="utf-8")
         arguments: list[str | Path] = ["pip", "install", "--python", python, "--no-deps", "--break-system-packages"]
         arguments += ["--preview-features", "pylock", "-r", path]
-        if target:
-            arguments += ["--target", target]
+        if aside:
+            arguments += ["--prefix", aside]
         if offline:
             arguments.append("--offline")
         try:
-            run(arguments, sources=sources, cancel=cancel, on_event=on_event, stage="download" if target else "link")
+            run(arguments, sources=sources, cancel=cancel, on_event=on_event, stage="download" if aside else "link")
         except DigestMismatch as error:
             raise _name_file(error, pylock) from None
 
