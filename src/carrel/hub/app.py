@@ -61,11 +61,10 @@ from carrel.hub.search.maintenance import SearchListener
 from carrel.hub.search.service import SearchService
 from carrel.hub.settings import HubSettings
 from carrel.hub.tokens.service import TokenService
-from carrel.hub.web.handler import UnknownAddressHandler
 from carrel.hub.web.logs import log_request
 from carrel.hub.web.routing import HubApplication, check_declarations, grouped
 from carrel.hub.web.sendfile import FileServer
-from carrel.hub.web.streaming import OversizeHandler
+from carrel.hub.web.streaming import OversizeHandler, UnknownAddressHandler
 from carrel.storage import BlobStore
 
 _log = logging.getLogger("carrel.hub")
@@ -161,7 +160,8 @@ async def serve(hub: Hub, address: str, port: int, *, trust_proxy: bool) -> None
         max_body_size=MAX_JSON_BYTES,
         max_buffer_size=8 * 1024 * 1024,
         chunk_size=256 * 1024,
-        idle_connection_timeout=120,
+        idle_connection_timeout=hub.settings.idle_seconds,
+        body_timeout=hub.settings.idle_seconds,
     )
     sockets = bind_sockets(port, address)
     server.add_sockets(sockets)

@@ -48,6 +48,7 @@ class HubConfig(Application):
     allow_anonymous = Bool(True, help="Whether public packages can be read without signing in").tag(config=True)
     max_upload_bytes = Int(5_000_000_000, help="Largest file, in bytes").tag(config=True)
     min_free_bytes = Int(200_000_000, help="Room that must stay free on the disk, in bytes").tag(config=True)
+    idle_seconds = Float(120.0, help="How long a client may send nothing before its connection is closed").tag(config=True)
     session_seconds = Int(14 * 86400, help="How long a browser stays signed in").tag(config=True)
     device_seconds = Int(900, help="How long a device sign-in waits for approval").tag(config=True)
     device_interval = Int(5, help="Seconds a device waits between two questions").tag(config=True)
@@ -76,7 +77,7 @@ class HubConfig(Application):
         for name in (
             "config_file data_dir database_url blob_store_url address port trust_proxy public_url hub_name registration "
             "registrations_per_hour allow_anonymous "
-            "max_upload_bytes min_free_bytes session_seconds device_seconds device_interval credential_cache_seconds "
+            "max_upload_bytes min_free_bytes idle_seconds session_seconds device_seconds device_interval credential_cache_seconds "
             "token_warning_days sweep_grace_seconds "
             "temp_grace_seconds presigned_downloads accel_prefix oidc_issuers oidc_audiences attestation_trust_root"
         ).split()
@@ -117,6 +118,7 @@ class HubConfig(Application):
             allow_anonymous=self.allow_anonymous,
             max_upload_bytes=self.max_upload_bytes,
             min_free_bytes=self.min_free_bytes,
+            idle_seconds=self.idle_seconds,
             session_seconds=self.session_seconds,
             device_seconds=self.device_seconds,
             device_interval=self.device_interval,

@@ -24,8 +24,8 @@ from carrel.hub.search.handlers import ImportsHandler, SearchHandler
 from carrel.hub.server.handlers import HealthHandler, OpenApiHandler, ServerHandler
 from carrel.hub.tokens.routes import ROUTES as TOKENS
 from carrel.hub.urls import API
-from carrel.hub.web.handler import UnknownAddressHandler
 from carrel.hub.web.routing import Route
+from carrel.hub.web.streaming import UnknownAddressHandler
 
 SERVER = (
     Route(API, ServerHandler),

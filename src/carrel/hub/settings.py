@@ -21,6 +21,7 @@ class HubSettings:
     allow_anonymous: bool = True
     max_upload_bytes: int = 5_000_000_000
     min_free_bytes: int = 200_000_000
+    idle_seconds: float = 120.0
     session_seconds: int = 14 * 86400
     device_seconds: int = 900
     device_interval: int = 5

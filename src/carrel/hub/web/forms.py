@@ -41,6 +41,7 @@ class FileForm:
         self._value = bytearray()
         self._kept = 0
         self._parts = 0
+        self._received = 0
         self.fields: dict[str, str] = {}
         self.file: PartBegins | None = None
         self.size = 0
@@ -59,6 +60,9 @@ class FileForm:
                 self._data(event.data)
             elif isinstance(event, PartEnds):
                 self._end()
+        self._received += len(chunk)
+        if self._received - self.size > FORM_BYTES:
+            raise TooLarge("The form holds too much beside the file.", limit=FORM_BYTES)
 
     def finish(self) -> None:
         """Check that the form is complete.

@@ -153,6 +153,7 @@ class HubHandler(RequestHandler):
 
     def on_connection_close(self) -> None:
         """Count the request of a client that went away as over."""
+        super().on_connection_close()  # ends what waits for the body
         self.hub.active.discard(self)
 
     def compute_etag(self) -> str | None:
@@ -209,11 +210,3 @@ class ApiHandler(HubHandler):
         self.error_headers(error)
         self.set_header("Content-Type", self.error_media_type)
         self.finish(self.error_body(error, status_code))
-
-
-class UnknownAddressHandler(ApiHandler):
-    """Answers for addresses that no route matches."""
-
-    async def prepare(self) -> None:
-        """Answer 404 to every verb."""
-        raise HTTPError(404)

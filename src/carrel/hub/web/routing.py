@@ -113,6 +113,8 @@ class HubApplication(Application):
     def find_handler(self, request: HTTPServerRequest, **kwargs: Any) -> Any:
         """Route *request* by its path without the token."""
         strip_url_token(request)
+        if request.headers.get("Expect", "").lower() == "100-continue":  # Tornado knows it in small letters only
+            request.headers["Expect"] = "100-continue"
         return super().find_handler(request, **kwargs)
 
     def get_handler_delegate(self, request: HTTPServerRequest, target_class: type[RequestHandler], *args: Any, **kwargs: Any) -> Any:

@@ -13,6 +13,7 @@ from tornado.web import HTTPError, stream_request_body
 
 from carrel.core.errors import CarrelError, TooLarge
 from carrel.core.units import format_bytes
+from carrel.hub.web.endpoint import declaration_of
 from carrel.hub.web.errors import status_of
 from carrel.hub.web.handler import ApiHandler, HubHandler
 from carrel.hub.web.sendfile import FileRegion, send_region, takes_files
@@ -23,8 +24,10 @@ BATCH_BYTES = 1024 * 1024
 _DRAIN_BYTES = 64 * 1024 * 1024
 _DRAIN_SECONDS = 5.0
 _SMALL_BYTES = 64 * 1024
+_MOST_DIGITS = 19  # of a size; with more it is too large whatever the limit
 _RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})\Z")
 IMMUTABLE = "max-age=31536000, immutable"
+_EXPECT_CONTINUE = "100-continue"
 
 
 class ReceivingHandler(ApiHandler):
@@ -36,7 +39,10 @@ class ReceivingHandler(ApiHandler):
 
     _consume: Callable[[bytes], None] | None = None
     _refused = False
+    _last = False  # whether no other request is taken on this connection
     _dropped = 0
+    _waiting_since: float | None = None  # for the client, in the time of the event loop; None: it is not waited for
+    _watching: asyncio.TimerHandle | None = None
 
     def initialize(self, **arguments: object) -> None:
         """Start with nothing received."""
@@ -48,8 +54,11 @@ class ReceivingHandler(ApiHandler):
     @property
     def announced_size(self) -> int | None:
         """The body's announced length in bytes, None when it comes in chunks."""
-        text = self.request.headers.get("Content-Length")
-        return int(text) if text is not None and text.isascii() and text.isdigit() else None
+        told = {text.strip() for text in self.request.headers.get("Content-Length", "").split(",")}
+        text = told.pop()
+        if told or not (text.isascii() and text.isdigit()):
+            return None  # there is none, or Tornado refuses it
+        return int(text.lstrip("0")[:_MOST_DIGITS] or "0")
 
     @property
     def _coming_bytes(self) -> int:
@@ -65,19 +74,30 @@ class ReceivingHandler(ApiHandler):
 
     async def prepare(self) -> None:
         """Authenticate, authorise, and refuse without reading the body."""
+        # The body as a whole takes the time that it takes; what ends it is a client that sends nothing.
+        self.request.connection.set_body_timeout(None)  # type: ignore[union-attr]
+        self.request._body_future.add_done_callback(self._stop_watching)
         try:
             await self.admit()
         except (CarrelError, HTTPError) as error:
+            # Not told to go on, the client sends no body; one that did not wait for the answer sends some, which is dropped.
+            self._last = self.request.headers.pop("Expect", "") == _EXPECT_CONTINUE
             await self._refuse(error)
-            if self.request.headers.get("Expect") == "100-continue":
-                await self._finish_refusal()  # the client has sent nothing yet, and will not
+        self._waiting_since = asyncio.get_running_loop().time()
+        self._watch()
 
     async def admit(self) -> None:
         """Raise unless the body may come."""
+        if declaration_of(type(self), self.request.method or "") is None:
+            raise HTTPError(HTTPStatus.METHOD_NOT_ALLOWED)
         await super().prepare()
 
     async def _refuse(self, error: CarrelError | HTTPError) -> None:
+        """Answer at once, and forget what came."""
         self._refused = True
+        self._consume = None
+        self._pending.clear()
+        self.release()
         status = status_of(error)
         body = self.error_body(error, status)
         self.set_status(status)
@@ -85,9 +105,8 @@ class ReceivingHandler(ApiHandler):
         self.set_header("Content-Type", self.error_media_type)
         self.set_header("Content-Length", str(len(body)))
         # A connection that ends without a word breaks the next request of a client that keeps it.
-        if self.request.headers.get("Expect") == "100-continue":
-            self.set_header("Connection", "close")
-        elif self._coming_bytes > BATCH_BYTES:
+        self._last = self._last or self._coming_bytes > BATCH_BYTES
+        if self._last:
             self.set_header("Connection", "close")
             asyncio.get_running_loop().call_later(_DRAIN_SECONDS, self._close)
         self.write(body)
@@ -96,8 +115,11 @@ class ReceivingHandler(ApiHandler):
         setattr(self, (self.request.method or "").lower(), self._finish_refusal)
 
     async def _finish_refusal(self, *_args: str, **_path: str) -> None:
-        if not self._finished:
-            self.finish()
+        if self._finished:
+            return
+        if self._last:
+            self._close()  # or what the client has sent after the body would be taken for a request
+        self.finish()
 
     def _close(self) -> None:
         if not self._finished:
@@ -105,17 +127,33 @@ class ReceivingHandler(ApiHandler):
             if stream is not None:
                 stream.close()
 
+    def _watch(self) -> None:
+        """Close the connection of a client that sends nothing more of the body."""
+        loop = asyncio.get_running_loop()
+        allowed = self.hub.settings.idle_seconds
+        waited = 0.0 if self._waiting_since is None else loop.time() - self._waiting_since
+        if waited >= allowed:
+            self._close()
+        else:
+            self._watching = loop.call_later(allowed - waited, self._watch)
+
+    def _stop_watching(self, _body: asyncio.Future[None]) -> None:
+        if self._watching is not None:
+            self._watching.cancel()
+
     async def data_received(self, chunk: bytes) -> None:
         """Collect a batch; wait when the previous one is still being taken in."""
+        self._waiting_since = None  # it is the hub that takes its time now
         if self._refused or self._consume is None:
             self._dropped += len(chunk)
             if self._dropped > _DRAIN_BYTES:
                 self._close()
-            return
-        self._pending.append(chunk)
-        self._pending_bytes += len(chunk)
-        if self._pending_bytes >= BATCH_BYTES:
-            await self._hand_over()
+        else:
+            self._pending.append(chunk)
+            self._pending_bytes += len(chunk)
+            if self._pending_bytes >= BATCH_BYTES:
+                await self._hand_over()
+        self._waiting_since = asyncio.get_running_loop().time()
 
     async def _hand_over(self) -> None:
         batch, self._pending, self._pending_bytes = b"".join(self._pending), [], 0
@@ -131,7 +169,6 @@ class ReceivingHandler(ApiHandler):
         try:
             await batch
         except CarrelError as error:
-            self._consume = None
             await self._refuse(error)
 
     async def rest(self) -> bytes:
@@ -141,16 +178,26 @@ class ReceivingHandler(ApiHandler):
         return batch
 
     def release(self) -> None:
-        """Free what was received so far; called once, when the client went away in the middle or an error ended the request."""
+        """Free what was received so far: the body was refused, the client went away in the middle, or an error ended the request.
+
+        May come more than once.
+        """
 
     def on_connection_close(self) -> None:
         """Release what a client that went away had sent."""
         super().on_connection_close()
-        batch = self._batch
-        if batch is not None and not batch.done():
-            batch.add_done_callback(lambda _done: self.release())
-        else:
+        self._pending.clear()
+        if self._batch is None:
             self.release()
+        else:
+            self._batch.add_done_callback(self._release_after)
+        if self._refused and not self._finished:
+            self._log()  # the client did not wait for the end of the request, but was answered
+
+    def _release_after(self, batch: asyncio.Future[None]) -> None:
+        if not batch.cancelled():
+            batch.exception()  # nobody is left to be told
+        self.release()
 
 
 @stream_request_body
@@ -161,6 +208,15 @@ class OversizeHandler(ReceivingHandler):
         """Refuse."""
         limit = self.application.settings["max_body_bytes"]
         raise TooLarge(f"The body of this request may have at most {format_bytes(limit)}.", limit=limit)
+
+
+@stream_request_body
+class UnknownAddressHandler(ReceivingHandler):
+    """Answers for addresses that no route matches, without reading what is sent there."""
+
+    async def admit(self) -> None:
+        """Answer 404 to every verb."""
+        raise HTTPError(HTTPStatus.NOT_FOUND)
 
 
 def disposition(filename: str) -> str:
