@@ -108,6 +108,20 @@ def test_broken_uploads_leave_no_work_behind(start_hub: Callable[..., HubProcess
     assert [line for line in hub.log.splitlines() if " ERROR " in line] == []
 
 
+def test_a_failure_of_the_hub_in_the_middle_is_told(start_hub: Callable[..., HubProcess]) -> None:
+    hub = start_hub()
+    api = Api(hub.url, hub.create_user("alice"))
+    folder = hub.data_dir / "files" / "uploads"
+    folder.rmdir()  # as if the disk was lost
+    for size in (10, 3 * MEGABYTE):
+        answer = api.upload("alice", "x.csv", b"x" * size, package="p", version="1")
+        assert (answer.status_code, answer.json()["status"]) == (500, 500)
+    assert hub.log.count("Traceback") == 2
+    assert str(folder) not in answer.text
+    folder.mkdir()
+    assert api.upload("alice", "x.csv", b"x" * 3 * MEGABYTE, package="p", version="1").status_code == 201
+
+
 def test_nothing_is_done_on_a_connection_that_was_said_to_end(hub: HubProcess, token: str, bare: Bare) -> None:
     api = Api(hub.url, token)
     assert api.upload("alice", "kept.csv", b"a\n1\n", package="kept", version="1").status_code == 201

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import re
 from collections.abc import Callable
 from http import HTTPStatus
@@ -110,7 +111,8 @@ class ReceivingHandler(ApiHandler):
             self.set_header("Connection", "close")
             asyncio.get_running_loop().call_later(_DRAIN_SECONDS, self._close)
         self.write(body)
-        await self.flush()
+        with contextlib.suppress(StreamClosedError):  # who went away finds out without it
+            await self.flush()
         self.request.connection.set_max_body_size(1 << 62)  # type: ignore[union-attr]
         setattr(self, (self.request.method or "").lower(), self._finish_refusal)
 
@@ -170,6 +172,10 @@ class ReceivingHandler(ApiHandler):
             await batch
         except CarrelError as error:
             await self._refuse(error)
+        except Exception as error:
+            # Tornado would end the connection without an answer.
+            self.log_exception(type(error), error, error.__traceback__)
+            await self._refuse(HTTPError(HTTPStatus.INTERNAL_SERVER_ERROR))
 
     async def rest(self) -> bytes:
         """Return what was not handed to the consumer yet, after it took in all before."""
