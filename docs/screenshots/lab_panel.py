@@ -10,13 +10,15 @@ import json
 import os
 import re
 import signal
+import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory, gettempdir
 from typing import TYPE_CHECKING
 
 import lab_content
+import psutil
 from lab_stage import NARROW, SLOW, USUAL, WIDE, Stage
 from playwright.sync_api import expect
 
@@ -42,7 +44,7 @@ def take(shooter: Shooter) -> None:
                 lab_content.fill(client, running.lab.root_dir)
             stage = Stage(shooter, shooter.browser)
             try:
-                for walk in (_without_notebook, _search_and_install, _imports, _publish, _reproduce, _signed_out, _unreachable):
+                for walk in WALKS:
                     _walk(walk, stage, running, shooter)
             finally:
                 stage.close()
@@ -64,6 +66,34 @@ def _held(running: Running) -> Iterator[None]:
         yield
     finally:
         os.kill(running.hub.pid, signal.SIGCONT)
+
+
+@contextmanager
+def _children_held(running: Running) -> Iterator[None]:
+    """Let every process that JupyterLab starts stand still while the block runs; those that run already go on."""
+    server = psutil.Process(running.lab.process.pid)
+    known = {child.pid for child in server.children(recursive=True)}
+    held: dict[int, psutil.Process] = {}
+    ended = threading.Event()
+
+    def hold() -> None:
+        while not ended.wait(0.02):
+            for child in server.children(recursive=True):
+                if child.pid not in known and child.pid not in held:
+                    with suppress(psutil.Error):
+                        child.suspend()
+                        held[child.pid] = child
+
+    watching = threading.Thread(target=hold)
+    watching.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        watching.join()
+        for child in held.values():
+            with suppress(psutil.Error):
+                child.resume()
 
 
 def _without_notebook(stage: Stage, running: Running) -> None:
@@ -124,7 +154,7 @@ def _plan(stage: Stage, running: Running) -> None:
     stage.part("search-input").fill("acme-maps")
     stage.row("result", "acme-maps").get_by_test_id("carrel-install").click()
     expect(stage.part("apply")).to_be_visible(timeout=SLOW)
-    stage.take("plan")
+    stage.sheet("plan")
     stage.panel("plan", (NARROW, USUAL, WIDE))
     with _held(running):
         stage.part("apply").click()
@@ -155,6 +185,67 @@ def _plan(stage: Stage, running: Running) -> None:
     if stage.part("restart").is_visible():
         stage.part("restart").click()
         expect(stage.part("restart-bar")).to_be_hidden(timeout=SLOW)
+    stage.run("carrel:restore-environment")
+    expect(stage.part("history-sheet").get_by_test_id("carrel-plan-line").first).to_be_visible(timeout=SLOW)
+    stage.sheet("earlier-states")
+    stage.part("history-cancel").click()
+
+
+def _ways_out(stage: Stage, running: Running) -> None:
+    stage.open(running.lab_url)
+    stage.wait_for_kernel()
+    stage.show_panel()
+    stage.section("this-notebook", open_=False)
+    stage.part("search-input").fill("acme-atlas")
+    row = stage.row("result", "acme-atlas")
+    row.locator(".carrel-Row-open").click()
+    row.locator(".carrel-Versions-row", has_text="2.0.0").get_by_role("button").click()
+    expect(stage.part("way-out").first).to_be_visible(timeout=SLOW)
+    row.locator(".carrel-Row-open").click()
+    stage.sheet("ways-out")
+    stage.panel("ways-out", (NARROW, USUAL, WIDE))
+    stage.part("cancel").click()
+    stage.part("search-input").fill("acme-globe")
+    stage.row("result", "acme-globe").get_by_test_id("carrel-install").click()
+    expect(stage.part("no-ways-out")).to_be_visible(timeout=SLOW)
+    stage.sheet("no-ways-out")
+    stage.panel("no-ways-out")
+    stage.part("cancel").click()
+    stage.part("search-input").fill("")
+
+
+def _copy(stage: Stage, running: Running) -> None:
+    page = stage.page
+    stage.open(running.lab.page_url("exercise-3.ipynb"))
+    stage.wait_for_kernel()
+    stage.show_panel()
+    page.get_by_role("menuitem", name="Run", exact=True).click()
+    page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
+    expect(page.locator(".jp-OutputArea-output img").first).to_be_visible(timeout=SLOW)
+    expect(stage.part("make-copy")).to_be_visible(timeout=SLOW)
+    stage.sheet("read-only")
+    stage.panel("read-only")
+    stage.part("make-copy").click()
+    expect(stage.part("copy-name")).to_be_focused()
+    stage.sheet("copy")
+    stage.panel("copy")
+    stage.part("copy-name").fill("my course")
+    stage.panel("copy-invalid", (USUAL,))
+    stage.part("copy-name").fill("my-course")
+    with _children_held(running):
+        stage.part("copy-make").click()
+        expect(stage.part("copy-cancel")).to_be_visible()
+        page.wait_for_timeout(4000)
+        stage.sheet("copying")
+        stage.panel("copying")
+    expect(stage.part("copy-use")).to_be_visible(timeout=SLOW)
+    stage.sheet("copy-made")
+    stage.panel("copy-made")
+    stage.part("copy-use").click()
+    expect(stage.part("copy-sheet")).to_be_hidden(timeout=SLOW)
+    stage.wait_for_kernel()
+    expect(stage.part("installed-row").first).to_be_visible(timeout=SLOW)
+    stage.sheet("copied")
 
 
 def _imports(stage: Stage, running: Running) -> None:
@@ -223,6 +314,21 @@ def _reproduce(stage: Stage, running: Running) -> None:
     stage.take("reproduced")
 
 
+def _other_platform(stage: Stage, running: Running) -> None:
+    page = stage.page
+    stage.open(running.lab.page_url() + "&hub=acme/lighthouse-log")
+    expect(stage.part("solve")).to_be_enabled(timeout=SLOW)
+    page.wait_for_timeout(500)
+    stage.sheet("review-other-platform")
+    with _held(running):
+        stage.part("solve").click()
+        page.wait_for_timeout(1500)
+        stage.sheet("solving")
+    expect(stage.part("solved")).to_be_visible(timeout=SLOW)
+    stage.sheet("solved")
+    page.keyboard.press("Escape")
+
+
 def _signed_out(stage: Stage, running: Running) -> None:
     stage.open(running.lab_url)
     stage.wait_for_kernel()
@@ -261,3 +367,17 @@ def _unreachable(stage: Stage, running: Running) -> None:
     stage.part("publish").locator("button, jp-button").first.click()
     stage.page.wait_for_timeout(2500)
     stage.take("unreachable-publish")
+
+
+WALKS = (
+    _without_notebook,
+    _search_and_install,
+    _ways_out,
+    _imports,
+    _copy,
+    _publish,
+    _reproduce,
+    _other_platform,
+    _signed_out,
+    _unreachable,
+)

@@ -105,14 +105,16 @@ class Stage:
         self.panel_width(USUAL)
 
     def sheet(self, name: str) -> None:
-        """Take the window with a sheet in it, in its usual size and on a small one."""
+        """Take the window with a sheet or a state of the panel in it, in its usual size and on a small one."""
         self.take(name)
         self.small(name)
 
     def small(self, name: str) -> None:
         """Take the window at the width of a telephone."""
+        if not self._shooter.wants(name):
+            return
         self.page.set_viewport_size(SMALL_WINDOW)
         self.page.wait_for_timeout(300)
-        self.take(name, schemes=("light",))
+        self.take(name)
         self.page.set_viewport_size(WINDOW)
         self.page.wait_for_timeout(300)

@@ -87,10 +87,11 @@ function sign(item: IPlannedPackage): string {
   if (item.to_version === null) {
     return '−';
   }
-  if (item.from_version === item.to_version) {
+  // Only the server knows which of two versions is the newer one; it says so in plans.
+  if (item.risks === undefined || item.from_version === item.to_version) {
     return '↕';
   }
-  return item.risks?.includes('downgrade') ? '↓' : '↑';
+  return item.risks.includes('downgrade') ? '↓' : '↑';
 }
 
 function stepLabel(step: ILine['step'], trans: TranslationBundle): string {

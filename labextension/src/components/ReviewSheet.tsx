@@ -158,22 +158,22 @@ function EnvironmentReview({
     <section className="carrel-EnvironmentReview" aria-label={trans.__('Environment')}>
       <h2 className="carrel-Details-title">{trans.__('Environment')}</h2>
       <p>{facts.filter(Boolean).join(' · ')}</p>
-      <p className="carrel-muted">
-        {!environment.matches_platform
-          ? trans.__('The lock is for another platform, so that none of these packages is installed as it is.')
-          : environment.already_built
+      {environment.matches_platform ? (
+        <p className="carrel-muted">
+          {environment.already_built
             ? trans.__('Already built on this machine: opens at once.')
             : trans.__(
                 '%1 to download. Exactly the packages of the lock file are installed, each checked by its digest.',
                 formatBytes(environment.download_bytes)
               )}
-      </p>
-      {!environment.matches_platform && (
+        </p>
+      ) : (
         <Notice kind="warning">
-          {trans.__(
-            'Captured on %1, which is not the platform of this machine. Its packages can be solved anew, as of the day they were captured; you see what differs before anything is built.',
-            environment.platform
-          )}
+          {trans.__('Captured on %1, which is not the platform of this machine.', environment.platform)}{' '}
+          {!model.solved &&
+            trans.__(
+              'It can be solved anew for this one, as of the day it was captured. What differs is shown before anything is built.'
+            )}
         </Notice>
       )}
       {environment.new_channels.length > 0 && (

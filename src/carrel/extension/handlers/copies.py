@@ -10,6 +10,7 @@ from jupyter_core.paths import jupyter_data_dir
 from tornado import web
 
 from carrel.core.errors import BadRequest
+from carrel.core.progress import Progress
 from carrel.environments import Environment, clone
 from carrel.environments.cloning import give_kernel
 from carrel.extension.handlers.base import CarrelHandler, authorized
@@ -35,6 +36,7 @@ class CloneHandler(CarrelHandler):
         target = _place(services.envs_folder, name, environment)
 
         def work(context: JobContext) -> dict[str, Any]:
+            context.progress(Progress("copy", message=f"Copying {environment.name}"))
             copy = clone(environment.prefix, target, program="jupyter", on_event=context.progress, cancel=context.cancel)
             kernel = give_kernel(copy, copy.name, Path(jupyter_data_dir()))
             return {"environment": services.registry.describe(copy.prefix), "kernel_name": kernel}

@@ -8,6 +8,7 @@ from tornado import web
 
 from carrel.client.references import Reference
 from carrel.core.errors import BadRequest
+from carrel.core.progress import Progress
 from carrel.extension.handlers.base import CarrelHandler, authorized, authorized_to_read
 from carrel.extension.handlers.files import place, root_of
 from carrel.extension.jobs import JobContext
@@ -48,6 +49,7 @@ class SolveHandler(CarrelHandler):
         reference = Reference.parse(text_of(self.body(), "reference", required=True, limit=2000), services.access.url)
 
         def work(context: JobContext) -> dict[str, Any]:
+            context.progress(Progress("fetch", message=f"Fetching {reference}"))
             client = services.access.client_for(reference.hub_url)
             publication = fetch(client, reference, context.cancel)
             return solve_here(publication, services.sources.for_rebuild(), context.progress, context.cancel).to_json()
