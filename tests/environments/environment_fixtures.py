@@ -115,6 +115,7 @@ class PackageIndex(ThreadingHTTPServer):
         self.served = dict(self.artifacts)
         self.password = password
         self.delay = 0.0
+        self.padding = 0
         self.uploaded: dict[str, str] = {}
         self.requests: list[str] = []
         self.authorizations: list[str] = []
@@ -155,7 +156,10 @@ class _IndexHandler(BaseHTTPRequestHandler):
             return
         if kind == "simple" and not name:
             projects = sorted({f.split("-")[0].replace("_", "-") for f in self.server.artifacts})
-            listing = {"meta": {"api-version": "1.1"}, "projects": [{"name": project} for project in projects]}
+            listing = {
+                "meta": {"api-version": "1.1", "padding": " " * self.server.padding},
+                "projects": [{"name": project} for project in projects],
+            }
             self._send(200, json.dumps(listing).encode(), "application/vnd.pypi.simple.v1+json")
             return
         files = [

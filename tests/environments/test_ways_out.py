@@ -5,12 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from environment_fixtures import change
+from environment_fixtures import change, package_index
 from planning_lab import Lab
 
 from carrel.core.errors import Unsolvable
 from carrel.environments import Change, Policy, Sources, Spec, plan, specs
 from carrel.environments.conflicts import Asked, conda_sentence, uv_sentence
+from carrel.testing.artifacts import build_wheel
 
 
 def failing(prefix: Path, wish: Change, sources: Sources, policy: Policy | None = None) -> Unsolvable:
@@ -53,6 +54,41 @@ def test_the_other_installer(lab: Lab) -> None:
     error = failing(lab.prefix, Change(add=(Spec("dated", source="pypi"),)), lab.sources)
     assert error.detail.startswith("There is no package “dated” on http://127.0.0.1")
     assert check(lab.prefix, error, lab.sources) == ["take dated from conda instead of the Python package index: dated 2.0"]
+
+
+def test_python_packages_that_may_be_meant(venv: Path, lab: Lab) -> None:
+    named = [build_wheel("scikit-learn", "1.5"), build_wheel("tidal-charts", "2.0", requires=["solo<2"]), build_wheel("solo", "1.0")]
+    with package_index([*named, build_wheel("broken-charts", "1.0", requires=["gone"])]) as index:
+        sources = Sources(indexes=(index.url,))
+        # what it is imported as
+        error = failing(venv, Change(add=(Spec("sklearn", ">=1", "pypi"),)), sources)
+        assert error.detail == f"There is no package “sklearn” on {index.url}. Did you mean scikit-learn?"
+        assert check(venv, error, sources)[0] == "take scikit-learn instead of sklearn: scikit-learn 1.5"
+        assert error.fields["ways_out"][0]["change"] == {"add": ["pypi::scikit-learn>=1"], "remove": [], "update": []}
+        # how it is spelled; of what is like it, only what can be installed
+        error = failing(venv, Change(add=(Spec("tidal-chart", source="pypi"), Spec("solo", source="pypi"))), sources)
+        assert error.detail.endswith("Did you mean tidal-charts?")
+        assert check(venv, error, sources) == ["take tidal-charts instead of tidal-chart: solo 1.0, tidal-charts 2.0"]
+        for text in ("brokn-charts", "sklearn>=7", "bs4", "nothing-like-it"):
+            error = failing(venv, Change(add=(specs.parse(text, "pypi"),)), sources)
+            assert "Check the spelling." in error.detail, text
+            assert not [way for way in error.fields["ways_out"] if " instead of " in way["text"]], text
+        # what is there under another name
+        change(venv, sources, Spec("scikit-learn", source="pypi"))
+        error = failing(venv, Change(add=(Spec("sklearn", source="pypi"),)), sources)
+        assert check(venv, error, sources)[0] == "take scikit-learn instead of sklearn: it is there already"
+    error = failing(lab.prefix, Change(add=(Spec("onlypp", source="pypi"),)), lab.sources)
+    assert check(lab.prefix, error, lab.sources)[0] == "take onlypip instead of onlypp: onlypip 1.0"
+
+
+def test_long_lists_of_an_index_are_not_read(venv: Path) -> None:
+    with package_index([build_wheel("tidal-charts", "2.0")]) as index:
+        index.padding = 600_000
+        error = failing(venv, Change(add=(Spec("tidal-chart", source="pypi"),)), Sources(indexes=(index.url,)))
+        assert "Check the spelling." in error.detail
+        index.padding = 0
+        error = failing(venv, Change(add=(Spec("tidal-chart", source="pypi"),)), Sources(indexes=(index.url,)))
+        assert "Did you mean tidal-charts?" in error.detail
 
 
 def test_python_is_too_new(lab: Lab, venv: Path) -> None:

@@ -130,9 +130,9 @@ def _listed(words: Sequence[str], last: str = "and") -> str:
 def uv_sentence(tree: str, indexes: Sequence[str]) -> str:
     """Return what uv's derivation says: its last words are the cause, its first ones the packages that meet."""
     flat = " ".join(tree.split())
-    where = ", ".join(strip_url(index) for index in indexes) or "no index (none is set up)"
-    if found := re.search(r"Because (\S+) was not found in the package registry", flat):
-        return f"There is no package “{found[1]}” on {where}. Check the spelling."
+    where = _where(indexes)
+    if name := missing_package(flat):
+        return sentence_for_absent(name, indexes)
     if found := re.search(
         r"hint: `(\S+)` was filtered by `exclude-newer` to only include packages uploaded before (\S+?)\.?(?: |\Z)", flat
     ):
@@ -159,6 +159,22 @@ def uv_sentence(tree: str, indexes: Sequence[str]) -> str:
         if asked:
             return f"{_NONE}: {said[0]}, and you ask for {asked[2]}."
     return f"{_NONE}: {flat[:600].rstrip()}{'…' if len(flat) > 600 else ''}"
+
+
+def sentence_for_absent(name: str, indexes: Sequence[str], near: Sequence[str] = ()) -> str:
+    """Return what is to be said of a Python package that no index has; *near* are other names that it may be meant by."""
+    advice = f"Did you mean {_listed(near, 'or')}?" if near else "Check the spelling."
+    return f"There is no package “{name}” on {_where(indexes)}. {advice}"
+
+
+def _where(indexes: Sequence[str]) -> str:
+    return ", ".join(strip_url(index) for index in indexes) or "no index (none is set up)"
+
+
+def missing_package(tree: str) -> str | None:
+    """Return the name of the package that no index has, as uv's derivation tells."""
+    found = re.search(r"Because (\S+) was not found in the package registry", " ".join(tree.split()))
+    return found[1] if found else None
 
 
 def missing_version(tree: str) -> str | None:

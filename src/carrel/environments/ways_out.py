@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from carrel.core.errors import CarrelError, Unsolvable
 from carrel.core.progress import CancelSignal, OnProgress, Progress
-from carrel.environments import conflicts, policies, specs
+from carrel.environments import conflicts, near_names, policies, specs
 from carrel.environments.conda import engine
 from carrel.environments.conda import planning as conda_planning
 from carrel.environments.credentials import strip_url
@@ -25,11 +25,20 @@ _SECONDS = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """Another change that may be possible; ``environment`` when it needs a new one."""
+    """Another change that may be possible.
+
+    Attributes
+    ----------
+    new_environment : bool
+        Whether it needs a new one.
+    meant : str
+        Name of the package that may have been meant by one that there is not.
+    """
 
     text: str
     change: Change
     new_environment: bool = False
+    meant: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """Return it as the field ``ways_out`` holds it."""
@@ -57,8 +66,8 @@ def explained(
     At most four are tried, for at most ten seconds.
     """
     search = _Search(error, environment, wishes, change, sources, policy, on_event, cancel)
-    detail = search.detail()
     found = search.found()
+    detail = search.detail([way.meant for way in found if way.meant])
     fields = {key: value for key, value in error.fields.items() if key != "ways_out"}
     return Unsolvable(detail, code=error.code, **fields, ways_out=[way.to_json() for way in found])
 
@@ -82,8 +91,16 @@ class _Search:
         self.end = time.monotonic() + _SECONDS
         self.explanation = str(error.fields.get("explanation") or "")
 
-    def detail(self) -> str:
-        """Return the sentence: which requirement meets which; versions that there are and names that are near where one is missing."""
+    def detail(self, meant: Sequence[str] = ()) -> str:
+        """Return the sentence: which requirement meets which; versions that there are and names that are near where one is missing.
+
+        Parameters
+        ----------
+        meant : sequence of str
+            Names of Python packages that were found instead of the one that is missing.
+        """
+        if meant and (absent := conflicts.missing_package(self.explanation)):
+            return conflicts.sentence_for_absent(absent, self.sources.indexes, meant)
         if not self.wishes.needs_conda:
             return self._detail_of_python()
         missing = conflicts.missing_spec(self.explanation)
@@ -140,7 +157,8 @@ class _Search:
                     lines = conda_planning.CondaHalf(answer)
                     found.append(replace(way, text=way.text + _told((*lines.added, *lines.changed), way.change)))
             elif time.monotonic() < self.end and (made := self._solve_mixed(way)) is not None:
-                found.append(replace(way, text=way.text + _told(made, way.change)))
+                told = _told(made, way.change) or (": it is there already" if way.meant and not made else "")
+                found.append(replace(way, text=way.text + told))
         return found
 
     def _is_for_conda(self, way: Way) -> bool:
@@ -148,12 +166,36 @@ class _Search:
         return self.wishes.needs_conda and all(spec.source == "conda" for spec in way.change.add) and names <= set(self.wishes.records)
 
     def _candidates(self) -> Iterator[Way]:
+        yield from self._by_names_like_it()
         yield from self._without_bounds()
         yield from self._with_updates()
         yield from self._from_elsewhere()
         yield from self._by_the_other_installer()
         if self.environment.kind == "conda" and self.wishes.conda_add and not self.change.remove and not self.change.update:
             yield Way("make a new environment for it", Change(add=self.change.add), new_environment=True)
+
+    def _by_names_like_it(self) -> Iterator[Way]:
+        """Yield packages that may be meant by one that no index has."""
+        name = normalize(conflicts.missing_package(self.explanation) or "")
+        spec = next((one for one in self.change.add if one.source == "pypi" and normalize(one.name) == name and not one.url), None)
+        if spec is None:
+            return
+        installed = {*self.wishes.distributions, *map(normalize, self.wishes.records)}
+        names = near_names.of_python(name, installed, self.sources, self.cancel)
+        for other in names or self._names_of_channels(name):
+            add = tuple(replace(spec, name=other) if one is spec else one for one in self.change.add)
+            yield Way(f"take {other} instead of {spec.name}", replace(self.change, add=add), meant=other)
+
+    def _names_of_channels(self, name: str) -> list[str]:
+        if not self.sources.channels:
+            return []
+        try:
+            known = engine.ask([name], self.environment.platform, sources=self.sources, on_event=self.on_event, cancel=self.cancel)
+        except CarrelError as error:
+            if error.code == "cancelled":
+                raise
+            return []
+        return [normalize(other) for other in known[name]["near"]]
 
     def _without_bounds(self) -> Iterator[Way]:
         bounded = [spec for spec in self.change.add if (spec.version or spec.build) and not spec.url]

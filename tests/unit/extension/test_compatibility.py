@@ -4,6 +4,7 @@ import sys
 
 import pytest
 
+from carrel.environments.packages_of_modules import package_of
 from carrel.extension.search.compatibility import (
     Offer,
     best,
@@ -13,7 +14,6 @@ from carrel.extension.search.compatibility import (
     merge_versions,
     pypi_reason,
 )
-from carrel.extension.search.modules import package_of
 from carrel.extension.search.service import match_names
 
 HERE = f"{sys.version_info[0]}.{sys.version_info[1]}.4"

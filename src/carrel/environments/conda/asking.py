@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from typing import TYPE_CHECKING, Any
 
 from rattler import MatchSpec
@@ -10,12 +9,12 @@ from rattler.exceptions import GatewayError
 
 from carrel.environments.conda.failure import Failure
 from carrel.environments.conda.solving import Solver
+from carrel.environments.spelling import near
 
 if TYPE_CHECKING:
     from carrel.environments.conda.downloading import Report
 
 _VERSIONS = 5
-_NEAR = 3
 
 
 async def ask(request: dict[str, Any], report: Report) -> dict[str, Any]:
@@ -45,12 +44,3 @@ async def ask(request: dict[str, Any], report: Report) -> dict[str, Any]:
         newest = sorted(set(known.pop("records", [])), reverse=True)
         known["versions"] = [str(version) for version in newest[:_VERSIONS]]
     return found
-
-
-def near(name: str, names: list[str]) -> list[str]:
-    """Return the *names* that are most like *name*."""
-    bare = name.replace("_", "-").replace(".", "-")
-    same = [
-        other for other in names if other != name and other.replace("_", "-").replace(".", "-") in (bare, f"python-{bare}", f"py{bare}")
-    ]
-    return list(dict.fromkeys([*same, *difflib.get_close_matches(name, names, _NEAR, 0.8)]))[:_NEAR]

@@ -19,12 +19,12 @@ from carrel.client.models import SearchItem
 from carrel.core.errors import CarrelError, NotFound
 from carrel.core.names import canonical_package
 from carrel.environments import Environment, Installed
+from carrel.environments.packages_of_modules import package_of
 from carrel.extension.hub import HubAccess
 from carrel.extension.search import compatibility
 from carrel.extension.search.compatibility import Offer
 from carrel.extension.search.conda import CondaChannels
 from carrel.extension.search.hub import HubPackages
-from carrel.extension.search.modules import package_of
 from carrel.extension.search.pypi import PypiIndexes
 from carrel.extension.sources import ALL_OF_HUB, Source, SourceBook
 
