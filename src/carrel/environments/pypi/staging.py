@@ -140,7 +140,10 @@ def _move(source: Path, target: Path) -> None:
             if there.is_dir():
                 _move(Path(entry), there)
                 continue
-            there.unlink(missing_ok=True)  # a file, or a link that leads nowhere
+            if os.path.lexists(there):  # a file, or a link that leads nowhere
+                raise FileExistsError(errno.EEXIST, "it is in the way of a package", str(there))
+        elif there.is_dir() and not there.is_symlink():
+            raise FileExistsError(errno.EEXIST, "it is in the way of a package", str(there))
         try:
             Path(entry).replace(there)
         except OSError as error:
