@@ -11,13 +11,14 @@ import time
 from pathlib import Path
 
 import pytest
-from environment_fixtures import PackageIndex, change, contents, differences, python_says
+from environment_fixtures import PackageIndex, change, contents, differences, package_index, python_says
 
 from carrel.core.errors import CarrelError, NotFound
 from carrel.core.progress import Progress
 from carrel.environments import Problem, Sources, Spec, building, history, installed, locks, problems, repair, repairs, transactions
 from carrel.environments.pypi import uv
-from carrel.testing.conda_channel import serve
+from carrel.testing.artifacts import build_conda, build_wheel
+from carrel.testing.conda_channel import index, serve
 
 
 @pytest.fixture(scope="session")
@@ -191,6 +192,57 @@ def test_pip_over_conda(prefix: Path, wheels: PackageIndex) -> None:
     assert problems(prefix) == ()
     assert {package.name: package.source for package in installed(prefix)}["beta"] == "conda"
     assert python_says(prefix, "import beta; print(beta.__version__)") == "2.0"
+
+
+@pytest.fixture
+def signed(prefix: Path, tmp_path: Path) -> Path:
+    """*prefix* with two packages that bring a list of files; the second is signed by pip from the start."""
+    channel = tmp_path / "signed"
+    (channel / "noarch").mkdir(parents=True)
+    for name, by in (("sigma", "conda"), ("rho", "pip")):
+        folder = f"{name}-1.0.dist-info"
+        files = {
+            f"{name}/__init__.py": "by = 'conda'\n",
+            f"{name}/only_of_conda.py": "",
+            f"{folder}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n\n",
+            f"{folder}/INSTALLER": f"{by}\n",
+        }
+        files[f"{folder}/RECORD"] = "".join(f"{file},,\n" for file in (*files, f"{folder}/RECORD"))
+        inside = {f"site-packages/{file}": text for file, text in files.items()}
+        artifact = build_conda(name, "1.0", noarch="python", depends=["python"], files=inside)
+        (channel / "noarch" / artifact.filename).write_bytes(artifact.data)
+    index(channel)
+    with serve(channel) as server:
+        change(prefix, Sources((server.url,)), Spec("sigma"), Spec("rho"))
+    return prefix
+
+
+@pytest.mark.parametrize("name", ["sigma", "rho"])
+def test_pip_over_conda_in_the_same_version(signed: Path, name: str) -> None:
+    assert problems(signed) == ()
+    before = contents(signed)
+    brought = {f"{name}/__init__.py": "by = 'pip'\n", f"{name}/only_of_pip.py": ""}
+    with package_index([build_wheel(name, "1.0", files=brought)]) as wheels:
+        uv_install(signed, wheels, "--reinstall", f"{name}==1.0")
+    assert python_says(signed, f"import {name}; print({name}.by)") == "pip"
+    found = [problem for problem in problems(signed) if problem.code == "pip_over_conda"]
+    assert [(problem.names, problem.message) for problem in found] == [
+        ((name,), f"{name} 1.0 was installed by uv over conda's {name}, in the same version.")
+    ]
+    damaged = contents(signed)
+    with pytest.MonkeyPatch.context() as patch:  # a repair that fails leaves everything as it was
+
+        def stumble(*_: object, **__: object) -> None:
+            raise CarrelError("the interpreter stumbles")
+
+        patch.setattr("carrel.environments.repairing.verifying.verify", stumble)
+        with pytest.raises(CarrelError, match="stumbles"):
+            repair(signed)
+    assert differences(damaged, contents(signed)) == []
+    assert f"remove {name} 1.0 and install {name} 1.0" in repairs(signed)[0].action
+    repair(signed)
+    assert problems(signed) == ()
+    assert differences(before, contents(signed)) == []
 
 
 def test_two_installations_and_leftovers_of_pip(venv: Path, wheels: PackageIndex) -> None:

@@ -1,4 +1,4 @@
-"""What is wrong in an environment, read from disk: nothing of it is run, no file is hashed, nothing is changed.
+"""What is wrong in an environment, read from disk: nothing of it is run, nothing is changed, and no file of a package is hashed.
 
 Every problem has a stable code and a remedy. :mod:`carrel.environments.repairing` carries out those that can be.
 """

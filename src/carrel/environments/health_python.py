@@ -20,6 +20,7 @@ from carrel.environments.distributions import Distribution
 from carrel.environments.health_conda import CondaSide, Files
 from carrel.environments.models import EnvironmentKind, Problem
 from carrel.environments.naming import normalize
+from carrel.environments.overwritten import overwritten
 
 _FIX = "'carrel env doctor --fix' does it."
 _SHOWN = 3
@@ -108,7 +109,14 @@ def _over_conda(prefix: Path, found: Iterable[Distribution], conda: CondaSide) -
             by = one.installer or "pip"
             files = f" ({count} {'file' if count == 1 else 'files'} of it)" if count else ""
             message = f"{one.name} {one.version} was installed by {by} over conda's {name} {record.version}{files}."
-            yield Problem("pip_over_conda", message, tuple(dict.fromkeys((one.key, name))), f"Put conda's {name} back in its place. {_FIX}")
+            yield _over(one, name, message)
+    for record, one in overwritten(prefix, conda.records):
+        message = f"{one.name} {one.version} was installed by {one.installer} over conda's {record.name}, in the same version."
+        yield _over(one, record.name, message)
+
+
+def _over(one: Distribution, name: str, message: str) -> Problem:
+    return Problem("pip_over_conda", message, tuple(dict.fromkeys((one.key, name))), f"Put conda's {name} back in its place. {_FIX}")
 
 
 def _missing_files(prefix: Path, kind: EnvironmentKind, found: Iterable[Distribution], files: Files) -> Iterator[Problem]:

@@ -12,6 +12,7 @@ from carrel.environments import conda_meta, distributions, salvaging
 from carrel.environments.conda_meta import CondaRecord, DamagedRecord
 from carrel.environments.distributions import Distribution
 from carrel.environments.models import Problem
+from carrel.environments.overwritten import overwritten
 
 _RELINKED = ("damaged_record", "duplicate_record", "missing_files", "pip_over_conda", "dangling_interpreter")
 
@@ -54,6 +55,10 @@ def plan(prefix: Path, found: Sequence[Problem]) -> tuple[Work, tuple[Repair, ..
     pypi: dict[str, list[Distribution]] = {}
     for one in distributions.read_distributions(prefix, without=owned):
         pypi.setdefault(one.key, []).append(one)
+    signed: dict[str, list[Distribution]] = {}
+    if any(problem.code == "pip_over_conda" for problem in found):
+        for record, one in overwritten(prefix, scanned):
+            signed.setdefault(record.name, []).append(one)
     for problem in found:
         action = ""
         match problem.code:
@@ -78,7 +83,8 @@ def plan(prefix: Path, found: Sequence[Problem]) -> tuple[Work, tuple[Repair, ..
                 if conda_name in records or conda_name in broken:
                     action = _relink(work, prefix, records.get(conda_name, []), broken.get(conda_name))
                     if action and code == "pip_over_conda":
-                        over = [one for one in pypi.get(problem.names[0], []) if one not in work.take_away]
+                        there = [*pypi.get(problem.names[0], []), *signed.get(conda_name, [])]
+                        over = [one for one in there if one not in work.take_away]
                         work.take_away += over
                         action = f"remove {problem.names[0]} {', '.join(one.version for one in over)} and {action}" if over else action
                 elif len(pypi.get(conda_name, [])) == 1:

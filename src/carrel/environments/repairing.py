@@ -189,9 +189,12 @@ def _python_of(prefix: Path, fetched: Iterable[Mapping[str, Any]]) -> str:
 
 
 def _files_to_remove(prefix: Path, work: Work) -> list[str]:
-    """Return the files that belong to a record or list of files that will be gone before the journal is written."""
+    """Return the files that belong to a record or list of files that will be gone before the journal is written.
+
+    Also those of what is taken away: in a folder of metadata that conda lists, no other package is known to own them.
+    """
     superfluous = [name for record in work.superfluous for name in conda_meta.files_of(record.path)]
-    return superfluous + [name for one, _ in work.shadowed for name in relative_files(one, prefix)]
+    return superfluous + [name for one in [*work.take_away, *(one for one, _ in work.shadowed)] for name in relative_files(one, prefix)]
 
 
 def _loose(prefix: Path, work: Work) -> list[str]:
