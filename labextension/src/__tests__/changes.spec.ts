@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import type { ICarrel } from '../tokens';
 import {
   APPLIED,
@@ -78,6 +78,18 @@ describe('a change of packages', () => {
     all.environment.choose({ ...ENVIRONMENT });
     await all.changes.start(POLARS);
     expect(server.asked('POST environments/env1/plan')[1].body.loaded).toEqual([]);
+  });
+
+  it('does not wait long for a kernel that cannot say what it has loaded', async () => {
+    const { server, all, kernel } = await ready();
+    const never = { done: new Promise(() => undefined) };
+    Object.assign(kernel, { status: 'busy', supportsSubshells: true });
+    Object.assign(kernel, { clone: () => ({ dispose: () => undefined }), requestCreateSubshell: () => never });
+    const started = Date.now();
+    void all.changes.start(POLARS);
+    await vi.waitFor(() => expect(server.asked('POST environments/env1/plan')).toHaveLength(1), 4000);
+    expect(Date.now() - started).toBeLessThan(3500);
+    expect(server.asked('POST environments/env1/plan')[0].body.loaded).toEqual([]);
   });
 
   it('that cannot be solved offers ways out, whose plan is always shown', async () => {

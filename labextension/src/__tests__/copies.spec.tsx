@@ -148,6 +148,16 @@ describe('a copy of a read-only environment', () => {
     expect(screen.queryByTestId('carrel-make-copy')).toBeNull();
   });
 
+  it('is found under the activities after the page was loaded again', async () => {
+    const made = job('clone', { state: 'done', result: MADE, finished_at: '2026-01-01T00:01:00Z' });
+    const { all } = await panel(fake => fake.on('GET jobs', () => ({ items: [made] })));
+    await act(() => all.jobs.load());
+    fireEvent.click(screen.getByRole('button', { name: /^Activity/ }));
+    await press('carrel-show-copy');
+    expect(all.environment.environment!.id).toBe('env2');
+    expect(screen.queryByTestId('carrel-show-copy')).toBeNull();
+  });
+
   it('gets a name that is free', () => {
     expect(freeName('Tides (acme/tides v7)', [])).toBe('Tides-acme-tides-v7-copy');
     expect(freeName('…', [])).toBe('environment-copy');

@@ -1,7 +1,7 @@
 import { useState } from 'react';
 import { isFinal } from '../api';
 import type { ITrackedJob } from '../models/jobs';
-import type { IApplied, JobState } from '../schemas';
+import type { IApplied, ICloned, JobState } from '../schemas';
 import { Button } from './Button';
 import { useCarrel, useModel, useTrans } from './context';
 import { formatAgo } from './format';
@@ -46,6 +46,7 @@ function JobRow({ job }: { job: ITrackedJob }): JSX.Element {
     void jobs.loadLog(job.id).catch(() => undefined);
   };
   const made = job.kind === 'apply' && job.state === 'done' ? (job.result as IApplied | null)?.revision : null;
+  const copied = job.kind === 'clone' && job.state === 'done' ? (job.result as ICloned | null) : null;
   return (
     <li className="carrel-Job" data-testid="carrel-job" data-state={job.state} data-kind={job.kind}>
       <div className="carrel-Job-head">
@@ -65,6 +66,16 @@ function JobRow({ job }: { job: ITrackedJob }): JSX.Element {
             onClick={() => void changes.restore(job.environment!, made - 1)}
           >
             {trans.__('Undo')}
+          </Button>
+        )}
+        {copied && copied.environment.id !== environment.environment?.id && (
+          <Button
+            look="quiet"
+            testid="carrel-show-copy"
+            aria-label={trans.__('Show %1', copied.environment.name)}
+            onClick={() => environment.choose(copied.environment)}
+          >
+            {trans.__('Show')}
           </Button>
         )}
         {isFinal(job.state) && (

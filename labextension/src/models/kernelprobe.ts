@@ -74,8 +74,16 @@ export async function askLoaded(
   return typeof text === 'string' ? (JSON.parse(text) as string[]) : NOT_NOW;
 }
 
-/** Top names of everything a Python kernel has imported; empty when it cannot be asked now. */
-export async function askModules(kernel: Kernel.IKernelConnection): Promise<string[]> {
+/** Time a kernel gets to tell its modules: a plan waits for them, and can do without. */
+const MODULES_TIMEOUT = 1500;
+
+/** Top names of everything a Python kernel has imported; empty when it cannot be asked now or does not answer soon. */
+export function askModules(kernel: Kernel.IKernelConnection): Promise<string[]> {
+  const late = new Promise<string[]>(resolve => window.setTimeout(() => resolve([]), MODULES_TIMEOUT));
+  return Promise.race([readModules(kernel).catch(() => []), late]);
+}
+
+async function readModules(kernel: Kernel.IKernelConnection): Promise<string[]> {
   const expression =
     "__import__('json').dumps(sorted({n.partition('.')[0] for n in list(__import__('sys').modules)})[:5000])";
   const answer = await evaluate(kernel, { modules: expression });
