@@ -157,7 +157,8 @@ def test_an_environment_is_made_of_what_a_project_needs(create: QuickCarrel) -> 
         assert made["requested"] == ["kappa>=1", "mu"]
         assert made["warnings"] == ["harbour itself is not asked for, only what it needs.", *made["warnings"][1:]]
         assert any("plot" in text for text in made["warnings"])
-        create.ok("env", "lock", "pyproject.toml", "--extra", "plot", "--group", "dev", "-o", "pylock.toml")
+        told = create.json("env", "lock", "pyproject.toml", "--extra", "plot", "--group", "dev", "-o", "pylock.toml")
+        assert told["notes"] == [made["warnings"][0], "Left out are the groups test."]
         assert [item.name for item in load_lock("pylock.toml", (create.home / "pylock.toml").read_bytes()).pypi] == [
             "kappa",
             "lambda-plot",

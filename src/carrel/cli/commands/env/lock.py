@@ -49,6 +49,7 @@ _ANSWER = {
     "digest": "SHA-256 of what the first lock holds: equal environments have equal ones.",
     "locks": "Objects with `platform`, `conda`, `pypi`, `digest`, `download_bytes`, `exclude_newer`, `virtual_packages` and `problems`.",
     "problems": "What the first lock cannot hold: objects with `name`, `code`, `message` and `remedy`.",
+    "notes": "What the file says and the locks do not hold, as sentences.",
     "remedied": "What --remedy uploaded: objects with `name`, `version`, `filename`, `sha256` and `how`.",
     "files": "The written files.",
     "content": "The lock itself when no file was written, or null.",
@@ -81,6 +82,7 @@ class _Made:
     locks: LockSet
     prefix: Path | None = None
     source: Path | None = None
+    notes: tuple[str, ...] = ()
     remedied: list[Remedied] = field(default_factory=list)
 
 
@@ -141,7 +143,8 @@ def command(
             given = {name for name in ("channels", "indexes") if context.get_parameter_source(name) is ParameterSource.COMMANDLINE}
             sources = Sources(*configured(channels, indexes), hub_headers(invocation))
             parts = _Parts(extras, groups)
-            made = _Made(_of_file(what, parts, platforms, sources, policy, given, show, cancel), source=what)
+            locks, notes = _of_file(what, parts, platforms, sources, policy, given, show, cancel)
+            made = _Made(locks, source=what, notes=notes)
         else:
             if extras or groups:
                 usage("--extra and --group are for files.")
@@ -176,19 +179,19 @@ def _of_file(
     given: set[str],
     show: OnProgress,
     cancel: CancelSignal,
-) -> LockSet:
-    """Return the locks of what *file* asks for; of a lock, with locks for more platforms."""
+) -> tuple[LockSet, tuple[str, ...]]:
+    """Return the locks of what *file* asks for, and what of it they do not hold; of a lock, with locks for more platforms."""
     platform = platforms[0] if platforms else current_platform()
     found = read_environment_file(file, platform=platform, extras=parts.extras, groups=parts.groups or None)
     if isinstance(found, LockSet):
         missing = [platform for platform in platforms if found.for_platform(platform) is None]
         wider = for_platforms(found.locks[0], missing, sources, policy=policy, on_event=show, cancel=cancel)
-        return LockSet((*found.locks, *wider.locks[1:]))
+        return LockSet((*found.locks, *wider.locks[1:])), ()
     if "channels" in given:
         found = replace(found, channels=())
     if "indexes" in given:
         found = replace(found, indexes=())
-    return lock(found, platforms, sources, policy=policy, on_event=show, cancel=cancel)
+    return lock(found, platforms, sources, policy=policy, on_event=show, cancel=cancel), found.notes
 
 
 def _carry_out(
@@ -255,6 +258,8 @@ def _answer(invocation: Invocation, made: _Made, contents: dict[str, bytes], out
     files = _write(contents, output)
     first = made.locks.locks[0]
     several = len(made.locks.locks) > 1
+    for note in made.notes:
+        invocation.warn(note)
     told: dict[str, None] = {}
     for one in made.locks.locks:
         for problem in one.problems:
@@ -287,6 +292,7 @@ def _answer(invocation: Invocation, made: _Made, contents: dict[str, bytes], out
             for one in made.locks.locks
         ],
         "problems": [_problem(problem) for problem in first.problems],
+        "notes": list(made.notes),
         "remedied": [dataclasses.asdict(one) for one in made.remedied],
         "files": [str(file) for file in files],
         "content": None if files else next(iter(contents.values())).decode(),
