@@ -12,6 +12,7 @@ from carrel.core.errors import BadRequest, InvalidFile
 from carrel.core.names import is_subdir
 from carrel.formats.environment import selectors
 from carrel.formats.environment.conda_specs import check_channel
+from carrel.formats.environment.dependency_groups import GROUPS, Groups
 from carrel.formats.environment.pixi_features import Content
 from carrel.formats.environment.pixi_requirements import check_index, conda_spec, python_requirement, requirement
 from carrel.formats.environment.pixi_toml_writing import write
@@ -121,7 +122,7 @@ class _Manifest:
         self._prefix = "tool.pixi." if nested else ""
         self._root = expect_mapping(tool["pixi"] if nested and isinstance(tool, dict) else document, _WHAT)
         self._project = expect_mapping(document.get("project", {}), "project") if nested else {}
-        self._groups = expect_mapping(document.get("dependency-groups", {}), "dependency-groups") if nested else {}
+        self._groups = Groups(document.get(GROUPS, {}) if nested else {})
         key = "workspace" if "workspace" in self._root else "project"
         if key not in self._root or (key == "project" and "build-system" in document and not nested):
             raise InvalidFile(f"{_WHAT} has no table [{self._prefix}workspace].", field=f"{self._prefix}workspace")
@@ -229,13 +230,12 @@ class _Manifest:
                 yield "", "", expect_text(self._project["requires-python"], "project.requires-python", length=200)
         else:
             optional = self._mapping(self._project, "optional-dependencies", "project.optional-dependencies")
-            found = [(f"project.optional-dependencies.{name}", optional.get(name)), (f"dependency-groups.{name}", self._groups.get(name))]
+            found = [(f"project.optional-dependencies.{name}", optional.get(name))]
+            for text, what in self._groups.requirements(name) if name in self._groups else ():
+                yield what, "", requirement(text, what)
         for what, texts in found:
-            for position, text in enumerate(texts if isinstance(texts, list) else []):
-                if isinstance(text, str):
-                    yield f"{what}[{position}]", "", requirement(text, f"{what}[{position}]")
-                else:
-                    self._notes.append(f"{what}[{position}] includes another group; it was left out.")
+            for position, text in enumerate(expect_texts(texts, what)):
+                yield f"{what}[{position}]", "", requirement(text, f"{what}[{position}]")
 
     def _activation(self, table: _Table, variables: dict[str, str]) -> None:
         what = f"{table.what}.activation".lstrip(".")

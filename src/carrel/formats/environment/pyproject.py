@@ -5,7 +5,7 @@ What uv is told in ``[tool.uv]`` (indexes, sources, dates, the groups it takes b
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from packaging.markers import InvalidMarker, Marker
@@ -14,15 +14,16 @@ from packaging.utils import canonicalize_name
 
 from carrel.core.errors import BadRequest, InvalidFile
 from carrel.formats.environment.checks import check_name
+from carrel.formats.environment.dependency_groups import GROUPS, Groups, by_name
 from carrel.formats.environment.description import Description
 from carrel.formats.environment.requirements import describe_requirements
 from carrel.formats.environment.spec import EnvironmentSpec
 from carrel.formats.environment.uv_options import requirement_at, requirement_from, requires_python, with_options
-from carrel.formats.parsing import as_utf8, expect_mapping, expect_text, expect_texts, load_toml, with_lines
+from carrel.formats.parsing import as_utf8, expect_mapping, expect_texts, load_toml, with_lines
 
 FILENAME = "pyproject.toml"
 
-_PROJECT, _EXTRAS, _GROUPS, _UV = "project", "project.optional-dependencies", "dependency-groups", "tool.uv"
+_PROJECT, _EXTRAS, _UV = "project", "project.optional-dependencies", "tool.uv"
 _ALL = "*"
 _DEEPEST = 50
 _MOST = 5_000
@@ -65,14 +66,14 @@ class _Project:
     """The tables of a ``pyproject.toml`` that say what is needed."""
 
     def __init__(self, document: Mapping[str, Any]) -> None:
-        if _PROJECT not in document and _GROUPS not in document:
+        if _PROJECT not in document and GROUPS not in document:
             message = f"{FILENAME} says nothing of what is needed: it has none of the tables [project], [dependency-groups], [tool.pixi]."
             raise InvalidFile(message, code="unknown_environment_format")
         self._project = expect_mapping(document.get(_PROJECT, {}), _PROJECT)
         self._uv = expect_mapping(expect_mapping(document.get("tool", {}), "tool").get("uv", {}), _UV)
         self._sources = expect_mapping(self._uv.get("sources", {}), f"{_UV}.sources")
-        self._extras = _by_name(self._project.get("optional-dependencies", {}), _EXTRAS)
-        self._groups = _by_name(document.get(_GROUPS, {}), _GROUPS)
+        self._extras = by_name(self._project.get("optional-dependencies", {}), _EXTRAS)
+        self._groups = Groups(document.get(GROUPS, {}))
         self._name = ""
         if _PROJECT in document:
             if "name" not in self._project:
@@ -91,13 +92,13 @@ class _Project:
                 field = f"{_PROJECT}.dynamic[{dynamic.index(member)}]"
                 raise InvalidFile(f"Only what builds the project knows its {member}: they are dynamic.", field=field)
         wanted_extras = _chosen(extras, self._extras, "extra")
-        wanted_groups = self._default_groups() if groups is None else _chosen(groups, self._groups, "group")
+        wanted_groups = self._default_groups() if groups is None else _chosen(groups, self._groups.members, "group")
         for position, text in enumerate(expect_texts(self._project.get("dependencies"), f"{_PROJECT}.dependencies")):
             self._take(text, f"{_PROJECT}.dependencies[{position}]", "", ())
         for extra in wanted_extras:
             self._extra(extra, "", ())
         for group in wanted_groups:
-            for text, what in self._group(group):
+            for text, what in self._groups.requirements(group):
                 self._take(text, what, "", ())
         if groups is None or "dev" in wanted_groups:  # what uv had before there were groups
             for position, text in enumerate(expect_texts(self._uv.get("dev-dependencies"), f"{_UV}.dev-dependencies")):
@@ -110,46 +111,13 @@ class _Project:
     def _default_groups(self) -> list[str]:
         value = self._uv.get("default-groups", ["dev"] if "dev" in self._groups else [])
         if value == "all":
-            return list(self._groups)
+            return list(self._groups.members)
         names = expect_texts(value, f"{_UV}.default-groups")
         for position, name in enumerate(names):
-            if canonicalize_name(name) not in self._groups:
+            if name not in self._groups:
                 field = f"{_UV}.default-groups[{position}]"
                 raise InvalidFile(f"{_UV}.default-groups names {name[:80]!r}, which is not among [dependency-groups].", field=field)
         return [str(canonicalize_name(name)) for name in names]
-
-    def _group(self, name: str) -> Iterator[tuple[str, str]]:
-        """Yield the requirements of the group *name* and of those it includes, with where they are."""
-        open_: dict[str, Iterator[tuple[int, Any]]] = {}  # the groups on the way, each with what is left of it
-        seen = set()
-
-        def enter(name: str) -> None:
-            seen.add(name)
-            value = self._groups[name][1]
-            if not isinstance(value, list):
-                what = f"{_GROUPS}.{self._groups[name][0]}"
-                raise InvalidFile(f"{what} must be a list of requirements.", field=what)
-            open_[name] = iter(list(enumerate(value)))
-
-        enter(name)
-        while open_:
-            current, left = next(reversed(open_.items()))
-            position, entry = next(left, (0, None))
-            what = f"{_GROUPS}.{self._groups[current][0]}[{position}]"
-            if entry is None:
-                open_.popitem()
-            elif isinstance(entry, str):
-                yield expect_text(entry, what, length=4096), what
-            elif isinstance(entry, dict) and list(entry) == ["include-group"]:
-                included = str(canonicalize_name(expect_text(entry["include-group"], what, length=255)))
-                if included not in self._groups:
-                    raise InvalidFile(f"{what} includes the group {included[:80]!r}, which there is not.", field=what)
-                if included in open_:
-                    raise InvalidFile(f"{what} includes the group {included[:80]!r}, which includes this one.", field=what)
-                if included not in seen:
-                    enter(included)
-            else:
-                raise InvalidFile(f"{what} must be a requirement or {{include-group = NAME}}.", field=what)
 
     def _extra(self, name: str, marker: str, way: tuple[str, ...]) -> None:
         """Take the requirements of the extra *name* where *marker* holds; *way* are the extras that lead to it."""
@@ -183,28 +151,11 @@ class _Project:
     def _tell_of_the_rest(self, extras: Collection[str], groups: Collection[str]) -> None:
         if self._name:
             self._notes.append(f"{self._name} itself is not asked for, only what it needs.")
-        for word, known, wanted in (("extras", self._extras, extras), ("groups", self._groups, groups)):
+        for word, known, wanted in (("extras", self._extras, extras), ("groups", self._groups.members, groups)):
             left = [original for name, (original, _) in known.items() if name not in wanted]
             if left:
                 more = f" and {len(left) - 8} more" if len(left) > 8 else ""
                 self._notes.append(f"Left out are the {word} {', '.join(name[:80] for name in left[:8])}{more}.")
-
-
-def _by_name(value: Any, what: str) -> dict[str, tuple[str, Any]]:
-    """Return the members of a table by normalized name, with their names as written.
-
-    Raises
-    ------
-    InvalidFile
-        Two have the same name.
-    """
-    found: dict[str, tuple[str, Any]] = {}
-    for name, member in expect_mapping(value, what).items():
-        key = str(canonicalize_name(check_name(name, f"{what}.{name}")))
-        if key in found:
-            raise InvalidFile(f"{what}.{name} and {found[key][0]} are the same name.", field=f"{what}.{name}")
-        found[key] = (name, member)
-    return found
 
 
 def _chosen(names: Collection[str], known: Mapping[str, Any], word: str) -> list[str]:

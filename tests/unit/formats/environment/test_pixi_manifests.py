@@ -169,7 +169,8 @@ requires-python = ">=3.10"
 dependencies = ["attrs>=22", "tomli ; python_version < '3.11'"]
 optional-dependencies = { plot = ["matplotlib"] }
 [dependency-groups]
-test = ["pytest", { include-group = "plot" }]
+test = ["pytest", { include-group = "Style_Checks" }]
+style-checks = ["ruff"]
 [build-system]
 requires = ["hatchling"]
 [tool.pixi.project]
@@ -185,9 +186,14 @@ test = { features = ["test", "plot"] }
 def test_pyproject_brings_its_own_tables() -> None:
     spec = pixi_toml.read(PYPROJECT.encode(), "test")
     assert spec.dependencies == ("python >=3.10",)
-    assert spec.pip == ("pytest", "matplotlib", "attrs>=22", 'tomli; python_version < "3.11"', "-e .")
+    assert spec.pip == ("pytest", "ruff", "matplotlib", "attrs>=22", 'tomli; python_version < "3.11"', "-e .")
     assert dict(spec.system_requirements) == {"cuda": "12", "archspec": "x86_64_v3"}
     assert spec.platforms == ("linux-64",)
+
+
+def test_a_group_that_is_not_there_is_told_with_its_line() -> None:
+    with pytest.raises(InvalidFile, match=r"^Line 7: dependency-groups\.test\[1\] includes the group 'gone'"):
+        pixi_toml.read(PYPROJECT.replace("Style_Checks", "gone").encode(), "test")
 
 
 def test_toml_1_1_is_read_as_pixi_does() -> None:
