@@ -16,6 +16,7 @@ import subprocess
 import sys
 import sysconfig
 import time
+import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -283,27 +284,35 @@ def test_row_11_conda(which: str, tmp_path: Path, request: pytest.FixtureRequest
     report(11, "of it, the interpreter's first start", median(starts), "s", test=f"{TEST} -k row_11_conda")
 
 
-def test_row_11_pypi(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("package", [real_package, small_package], ids=["real", "tiny"])
+def test_row_11_pypi(
+    package: Callable[[int], tuple[str, dict[str, str]]], tmp_path: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path))
-    root = tmp_path / "index"
-    for number in range(WHEELS):
-        name, files = small_package(number)
-        requires = [f"small{other}" for other in range(1, WHEELS)] if number == 0 else []
-        wheel = build_wheel(name, files=files, requires=requires)
+    root, size = tmp_path / "index", 0
+    contents = [package(number) for number in range(WHEELS)]
+    wanted = contents[0][0]
+    for name, files in contents:
+        wheel = build_wheel(name, files=files, requires=[other for other, _ in contents[1:]] if name == wanted else [])
         page = root / "simple" / name / "index.html"
         page.parent.mkdir(parents=True)
         (root / wheel.filename).write_bytes(wheel.data)
-        page.write_text(f'<a href="../../{wheel.filename}#sha256={wheel.sha256}">{wheel.filename}</a>')
-    command = [uv.executable(), "pip", "install", "--python", tmp_path / "venv" / "bin" / "python", "--quiet", "small0"]
+        with zipfile.ZipFile(root / wheel.filename) as archive:  # told beside the wheel, as large indexes do (PEP 658)
+            (root / f"{wheel.filename}.metadata").write_bytes(archive.read(f"{name}-1.0.dist-info/METADATA"))
+        link = f'<a href="../../{wheel.filename}#sha256={wheel.sha256}" data-core-metadata="true">{wheel.filename}</a>'
+        page.write_text(link)
+        size += len(wheel.data)
+    command = [uv.executable(), "pip", "install", "--python", tmp_path / "venv" / "bin" / "python", "--quiet", wanted]
     ours, peers = [], []
     with served(root) as url:
         sources = Sources(indexes=(f"{url}/simple/",))
-        wish = Change((Spec("small0", None, "pypi"),))
+        wish = Change((Spec(wanted, None, "pypi"),))
         for _ in range(REPEATS):
             ours.append(_in_venv(tmp_path, lambda python: apply(plan(python.parents[1], wish, sources), compile_files=False)))
             cost = _in_venv(tmp_path, lambda _: subprocess.run(command, check=True, env=uv.variables(sources)))
             peers.append((cost.seconds, cost.cpu))
-    show(11, f"solve and install {WHEELS} wheels, nothing cached", ours, peers, "uv", "row_11_pypi", ratio=1.1)
+    what = f"solve and install {WHEELS} wheels of {size >> 20} MB, nothing cached"
+    show(11, what, ours, peers, "uv", f"row_11_pypi[{request.node.callspec.id}]", ratio=1.1)
 
 
 def _in_venv(folder: Path, work: Callable[[Path], object]) -> Cost:

@@ -124,7 +124,9 @@ def test_the_locks_of_the_work_are_held_until_the_worker_is_gone(conda_env: Path
         (worker,) = running(psutil.Process(process.pid))
         process.kill()  # and the worker does not notice
         process.wait()
-        assert is_held(lock)
-        psutil.Process(worker).kill()
+        try:
+            assert is_held(lock)
+        finally:
+            psutil.Process(worker).kill()
     wait_until(lambda: not is_held(lock))
     change(conda_env, sources, Spec("alpha"))

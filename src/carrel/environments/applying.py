@@ -158,9 +158,9 @@ def _fetch(plan: Plan, on_event: OnProgress, cancel: CancelSignal) -> tuple[list
     incoming: list[str] = []
     try:
         if plan.conda.records:
-            complete, brought = engine.fetch(plan.conda.records, headers=plan.sources.headers, on_event=on_event, cancel=cancel)
-            records = [_without_credentials(record) for record in complete]
-            incoming = transactions.new_files(brought, records, _python_after(plan))
+            complete = engine.fetch(plan.conda.records, headers=plan.sources.headers, on_event=on_event, cancel=cancel)
+            records = [_without_credentials(record) for record in complete.records]
+            incoming = transactions.new_files(complete.contents(), records, _python_after(plan))
         staged = bool(plan.pypi.install) and has_python(plan.prefix, _python_after(plan))
         if staged:
             sizes = {normalize(line.name): line.size for line in (*plan.added, *plan.changed) if line.source == "pypi"}

@@ -56,8 +56,8 @@ def _link(target: Path, records: list[dict[str, Any]], on_event: OnProgress, can
     unclear = [described for record in records if not _paths(record) for described in known if described["name"] == record["name"]]
     if unclear:
         try:
-            found, _ = engine.fetch(unclear, headers={}, on_event=on_event, cancel=cancel)
-            wanted += [one for one in found if one not in wanted]
+            found = engine.fetch(unclear, headers={}, on_event=on_event, cancel=cancel)
+            wanted += [one for one in found.records if one not in wanted]
         except Cancelled:
             raise
         except CarrelError:
@@ -68,7 +68,7 @@ def _link(target: Path, records: list[dict[str, Any]], on_event: OnProgress, can
     (target / "conda-meta").mkdir(parents=True)
     if not wanted:
         return {}
-    complete, _ = engine.fetch(wanted, headers={}, on_event=on_event, cancel=cancel, locked=True)
+    complete = engine.fetch(wanted, headers={}, on_event=on_event, cancel=cancel, locked=True).records
     requested = {str(record["name"]): _requested(record) for record in records if _requested(record)}
     engine.link(target, complete, requested=requested, headers={}, on_event=on_event, cancel=cancel)
     made = [json.loads(path.read_bytes()) for path in (target / "conda-meta").glob("*.json")]

@@ -259,13 +259,11 @@ def _link_conda(lock: Lock, prefix: Path, sources: Sources, hubs: Sequence[str],
         for package in lock.conda
     ]
     copies, others = archive_sources.conda_places(lock, sources, hubs)
-    fetched, _ = engine.fetch(
-        wanted, headers=sources.headers, on_event=on_event, cancel=cancel, locked=True, copies_in=copies, others=others
-    )
+    fetched = engine.fetch(wanted, headers=sources.headers, on_event=on_event, cancel=cancel, locked=True, copies_in=copies, others=others)
     (prefix / "conda-meta").mkdir(parents=True)
     names = {package.name for package in lock.conda}
     requested = {name: (text,) for text in lock.requested if (name := name_of(text)) in names}
-    engine.link(prefix, fetched, requested=requested, headers={}, on_event=on_event, cancel=cancel)
+    engine.link(prefix, fetched.records, requested=requested, headers={}, on_event=on_event, cancel=cancel)
 
 
 def _interpreter(version: str, cancel: CancelSignal) -> Path:

@@ -84,15 +84,13 @@ def repair(
 
 
 def _carry_out(prefix: Path, work: Work, sources: Sources, on_event: OnProgress, cancel: CancelSignal) -> None:
-    fetched: list[dict[str, Any]] = []
-    brought: list[dict[str, Any]] = []
-    if work.relink:
-        fetched, brought = engine.fetch(list(work.relink.values()), headers=sources.headers, on_event=on_event, cancel=cancel, locked=True)
+    relinked = engine.fetch(list(work.relink.values()), headers=sources.headers, on_event=on_event, cancel=cancel, locked=True)
+    fetched = relinked.records
     packages = _lock(prefix, work, sources, cancel)
     records = conda_meta.scan_records(prefix)[0] if conda_meta.is_conda_prefix(prefix) else []
     requested = conda_meta.requested_specs(prefix, records) if records else {}
     requested |= {record.name: specs for record in work.damaged if (specs := salvaging.requested_of(record))}
-    incoming = transactions.new_files(brought, fetched, _python_of(prefix, fetched))
+    incoming = transactions.new_files(relinked.contents(), fetched, _python_of(prefix, fetched))
     removed = [*_files_to_remove(prefix, work), *_loose(prefix, work)]
     if cancel.is_set():
         raise Cancelled("The work was cancelled; nothing was changed.")

@@ -140,8 +140,8 @@ def _fetch_conda(
     if not lacking:
         return [], []
     wanted = [target.conda[file].record for file in lacking]
-    fetched, brought = engine.fetch(wanted, headers=sources.headers, on_event=on_event, cancel=cancel, locked=True)
-    return fetched, transactions.new_files(brought, fetched, _python(target))
+    fetched = engine.fetch(wanted, headers=sources.headers, on_event=on_event, cancel=cancel, locked=True)
+    return fetched.records, transactions.new_files(fetched.contents(), fetched.records, _python(target))
 
 
 def _stage(prefix: Path, lock: str, sources: Sources, on_event: OnProgress, cancel: CancelSignal) -> list[str]:

@@ -51,8 +51,6 @@ def temporary(folder: Path, name: str) -> Path:
 
 def sweep(folder: Path) -> None:
     """Remove what killed processes of this user left behind in *folder*."""
-    import psutil  # here, because linking is done without and must start at once
-
     user = os.getuid() if hasattr(os, "getuid") else None
     for path in folder.glob(".*"):
         with contextlib.suppress(OSError):
@@ -61,12 +59,18 @@ def sweep(folder: Path) -> None:
                 continue
             match = _TEMPORARY.match(path.name)
             if match and match[2] == _HOST:
-                dead = not psutil.pid_exists(int(match[1]))
+                dead = not _is_running(int(match[1]))
             else:  # another machine's, or the library's own
                 left = bool(match) or stat.S_ISDIR(status.st_mode)
                 dead = left and time.time() - status.st_mtime > _STALE_SECONDS
             if dead:
                 remove(path)
+
+
+def _is_running(pid: int) -> bool:
+    import psutil  # here, because it is seldom needed
+
+    return bool(psutil.pid_exists(pid))
 
 
 class SharedArchives:

@@ -113,6 +113,25 @@ def ask(
     return result
 
 
+class Fetched:
+    """Packages that are in the cache.
+
+    Attributes
+    ----------
+    records : list of dict
+        Complete.
+    """
+
+    def __init__(self, records: list[dict[str, Any]], contents: list[dict[str, Any]] | None) -> None:
+        self.records, self._contents = records, contents
+
+    def contents(self) -> list[dict[str, Any]]:
+        """Return for each package the files it will bring."""
+        if self._contents is None:
+            self._contents = contents_of(self.records)
+        return self._contents
+
+
 def fetch(
     records: Sequence[Mapping[str, Any]],
     *,
@@ -122,8 +141,8 @@ def fetch(
     locked: bool = False,
     copies_in: Sequence[str] = (),
     others: Sequence[str] = (),
-) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """Bring the archives of *records* into the cache, verified; return the complete records and what each package brings, in order.
+) -> Fetched:
+    """Bring the archives of *records* into the cache, verified, and return the complete records, in order.
 
     With *locked*, the records come from a lock and are completed from the packages. What is in the cache already needs no
     worker.
@@ -136,12 +155,11 @@ def fetch(
     """
     store = PackageStore(conda_cache_folder())
     wanted = [dict(record) for record in records]
-    if all(store.holds(record) for record in wanted):
-        brought = [contents(store.entry(record)) for record in wanted]
-    else:
+    brought = None
+    if not all(store.holds(record) for record in wanted):
         request = {"command": "fetch", "records": wanted, "locked": locked, "copies_in": list(copies_in), "others": list(others)}
         brought = _call(request, headers, on_event, cancel)["contents"]
-    return [complete(record, store.entry(record)) for record in wanted] if locked else wanted, brought
+    return Fetched([complete(record, store.entry(record)) for record in wanted] if locked else wanted, brought)
 
 
 def contents_of(records: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
