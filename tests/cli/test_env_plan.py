@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 from cli_process import QuickCarrel
+from environment_fixtures import package_index
 
 from carrel.cli.commands.env.changing import _command
-from carrel.testing.artifacts import build_conda
+from carrel.testing.artifacts import build_conda, build_wheel
 from carrel.testing.conda_channel import index
 from carrel.testing.hub import HubProcess
 
@@ -132,6 +135,33 @@ def test_ways_out_look_in_the_same_places(quick: QuickCarrel, desk: Path, eve: s
     failed = quick("env", "install", f"{eve}/charts>=2", "six", "-p", desk, "--hub", hub.url, "--json")
     way = next(way for way in json.loads(failed.out)["error"]["ways_out"] if way["text"].startswith("take charts in another version"))
     assert names(quick.json(*shlex.split(way["command"])[1:], "--yes")["added"]) == {"charts": "1.0"}
+
+
+def test_python_packages_of_the_hub_that_may_be_meant(quick: QuickCarrel, eve: str, shelves: Path) -> None:
+    quick.variables |= {"CARREL_CHANNELS": shelves.as_uri()}
+    prefix = quick.home / "plain"
+    subprocess.run([getattr(sys, "_base_executable", sys.executable), "-m", "venv", "--without-pip", prefix], check=True)
+    for wheel in (
+        build_wheel(f"{eve}-tidal-charts", "1.0", files={"soundings_of_eve/__init__.py": ""}),
+        build_wheel("unmet", requires=["gone-for-ever"]),
+    ):
+        (quick.home / wheel.filename).write_bytes(wheel.data)
+        quick.ok("upload", quick.home / wheel.filename)
+    with package_index([build_wheel("six", "1.0")]) as packages:
+        quick.variables |= {"CARREL_INDEXES": packages.url}
+
+        def ways(*words: str) -> list[dict[str, Any]]:
+            failed = quick("env", "install", *words, "-p", prefix, "--json")
+            assert failed.code != 0
+            return [way for way in json.loads(failed.out)["error"]["ways_out"] if "from the hub" in way["text"]]
+
+        (spelled,) = ways("six", f"{eve}-tidal-chart>=1")
+        assert spelled["text"] == f"take {eve}/{eve}-tidal-charts from the hub: {eve}-tidal-charts 1.0"
+        (imported,) = ways("soundings-of-eve")
+        assert imported["text"] == spelled["text"]
+        assert ways("unmet") == []  # what needs something that there is not is no way out
+        done = quick.json(*shlex.split(spelled["command"])[1:], "--yes")
+        assert names(done["added"]) == {"six": "1.0", f"{eve}-tidal-charts": "1.0"}
 
 
 def test_ways_out_of_a_plan_without_packages_to_install(quick: QuickCarrel, desk: Path) -> None:

@@ -49,7 +49,8 @@ def plan(
     ------
     carrel.core.errors.Unsolvable
         No set of packages satisfies it; the detail says why, the field ``explanation`` at length, the field ``ways_out`` which
-        other changes are possible: ``{"text": sentence, "change": {"add": […], "remove": […], "update": […]}}``, each tried.
+        other changes are possible: ``{"text": sentence, "change": {"add": […], "remove": […], "update": […]}}``, each tried. The
+        field ``missing`` names a Python package that no index has.
     carrel.core.errors.Conflict
         It would take away what the environment cannot be without (code ``protected_package``).
     carrel.core.errors.Forbidden

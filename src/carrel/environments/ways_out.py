@@ -69,6 +69,8 @@ def explained(
     found = search.found()
     detail = search.detail([way.meant for way in found if way.meant])
     fields = {key: value for key, value in error.fields.items() if key != "ways_out"}
+    if missing := conflicts.missing_package(search.explanation):
+        fields["missing"] = missing
     return Unsolvable(detail, code=error.code, **fields, ways_out=[way.to_json() for way in found])
 
 

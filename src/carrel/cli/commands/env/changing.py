@@ -13,6 +13,7 @@ import click
 from jupyter_core.paths import jupyter_data_dir
 
 from carrel.cli.commands.env.choosing import Choices, change_options
+from carrel.cli.commands.env.suggesting import ways_by_hub
 from carrel.cli.invocation import Command, Invocation, is_interactive, subcommand, usage
 from carrel.cli.output import cancellable, columns, count, progress
 from carrel.cli.places import active_prefix, prefix_option, prefix_words, sources_for_change
@@ -61,7 +62,13 @@ def planned(invocation: Invocation, environment: Environment, packages: Sequence
     sources = sources_for_change(invocation, choices.channels, choices.indexes, change.add, packages)
     try:
         with cancellable() as cancel, progress(invocation) as show:
-            return plan(environment.prefix, change, sources, policy=choices.policy, on_event=show, cancel=cancel)
+            try:
+                return plan(environment.prefix, change, sources, policy=choices.policy, on_event=show, cancel=cancel)
+            except Unsolvable as error:
+                found = list(ways_by_hub(invocation, error, environment, change, choices, show, cancel))
+                if found:
+                    error.fields["ways_out"] = [*found, *error.fields.get("ways_out", ())]
+                raise
     except Unsolvable as error:
         for way in error.fields.get("ways_out", ()):
             way["command"] = shlex.join([*_command(way, environment.prefix), *_same_sources(invocation, change, sources), *choices.again])
