@@ -75,6 +75,7 @@ def test_a_worker_that_died_while_it_waited_is_not_missed(conda_env: Path, sourc
 
 
 def test_a_worker_does_not_wait_for_ever(conda_env: Path, sources: Sources, monkeypatch: pytest.MonkeyPatch) -> None:
+    workers.close()
     monkeypatch.setattr(workers, "_KEPT_SECONDS", 1.0)
     plan(conda_env, Change(add=(Spec("alpha"),)), sources)
     wait_until(lambda: not running())

@@ -65,7 +65,11 @@ def ask(request: Mapping[str, Any], on_progress: Callable[[Mapping[str, Any]], N
 
 def close() -> None:
     """End the workers that wait."""
+    global _alarm
     with _lock:
+        if _alarm is not None:
+            _alarm.cancel()
+        _alarm = None
         waiting, _waiting[:] = list(_waiting), []
     for worker, _ in waiting:
         worker.end()
@@ -125,6 +129,7 @@ class _Worker:
 
 _lock = threading.Lock()
 _waiting: list[tuple[_Worker, float]] = []
+_alarm: threading.Timer | None = None
 
 
 def _surroundings() -> Sequence[object]:
@@ -155,16 +160,24 @@ def _keep(worker: _Worker) -> None:
         return
     with _lock:
         _waiting.append((worker, time.monotonic()))
-    expiry = threading.Timer(_KEPT_SECONDS, _expire)
-    expiry.daemon = True
-    expiry.start()
+        _set_alarm()
+
+
+def _set_alarm() -> None:
+    """Come back when the first of those that wait has waited long enough; one alarm at a time. The lock must be held."""
+    global _alarm
+    if _waiting and (_alarm is None or not _alarm.is_alive() or _alarm is threading.current_thread()):
+        _alarm = threading.Timer(max(0.0, _waiting[0][1] + _KEPT_SECONDS - time.monotonic()), _expire)
+        _alarm.daemon = True
+        _alarm.start()
 
 
 def _expire() -> None:
     now = time.monotonic()
     with _lock:
-        old = [entry for entry in _waiting if now - entry[1] >= _KEPT_SECONDS - 1]
+        old = [entry for entry in _waiting if now - entry[1] >= _KEPT_SECONDS]
         _waiting[:] = [entry for entry in _waiting if entry not in old]
+        _set_alarm()
     for worker, _ in old:
         worker.end()
 
