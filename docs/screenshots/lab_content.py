@@ -97,12 +97,14 @@ def _publish_from_another_platform(client: HubClient, root: Path) -> None:
     draft = client.start_release(samples.ORGANIZATION, name, visibility="public", kind="notebook", message="Written on a laptop")
     for file in release.files:
         data = client.download(file, folder).read_bytes()
-        if file.filename == "conda-lock.yml":
-            data = dump_lock(_elsewhere(load_lock(file.filename, data)))[1]
-            client.upload_file(samples.ORGANIZATION, data, file.filename, package=name, version=draft.version, kind=file.kind)
+        filename = f"{name}.ipynb" if file.kind == "notebook" else file.filename
+        if filename == "environment.yml":
+            continue
+        if filename == "conda-lock.yml":
+            data = dump_lock(_elsewhere(load_lock(filename, data)))[1]
         elif file.kind == "notebook":
             data = data.replace(b"Harbour temperatures", b"Lighthouse log")
-            client.upload_file(samples.ORGANIZATION, data, f"{name}.ipynb", package=name, version=draft.version, kind=file.kind)
+        client.upload_file(samples.ORGANIZATION, data, filename, package=name, version=draft.version, kind=file.kind)
     client.publish_release(samples.ORGANIZATION, name, draft.version)
 
 

@@ -40,7 +40,9 @@ async function openResult(
 ): Promise<void> {
   await app.serviceManager.kernelspecs.refreshSpecs();
   const { trans } = carrel;
-  result.warnings?.forEach(warning => Notification.warning(warning));
+  if (result.warnings?.length) {
+    Notification.warning(result.warnings.join('\n'));
+  }
   if (result.path) {
     const kernel = result.kernel_name ? { name: result.kernel_name } : undefined;
     await app.commands.execute('docmanager:open', { path: result.path, factory: 'Notebook', kernel });

@@ -47,6 +47,7 @@ export function PublishSheet({ model, onClose, onOpenCell }: IPublishSheetProps)
   return (
     <SheetFrame
       testid="carrel-publish-sheet"
+      busy={busy}
       title={trans.__('Publish %1', file)}
       onSubmit={() => void model.publish()}
       footer={

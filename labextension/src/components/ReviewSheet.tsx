@@ -50,6 +50,7 @@ export function ReviewSheet({ model, onClose, onDone, onBack }: IReviewSheetProp
   return (
     <SheetFrame
       testid="carrel-review-sheet"
+      busy={busy}
       title={review ? (review.title ?? review.name) : model.reference}
       onSubmit={() => void go()}
       footer={

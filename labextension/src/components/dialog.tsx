@@ -43,6 +43,8 @@ interface IFrameProps {
   title: ReactNode;
   testid: string;
   onSubmit?: () => void;
+  /** True while the fields are disabled: the body takes the focus itself then, so that keys still scroll it. */
+  busy?: boolean;
   footer: ReactNode;
   children: ReactNode;
 }
@@ -59,7 +61,9 @@ export function SheetFrame(props: IFrameProps): JSX.Element {
       }}
     >
       <h1 className="carrel-Frame-title">{props.title}</h1>
-      <div className="carrel-Frame-body">{props.children}</div>
+      <div className="carrel-Frame-body" tabIndex={props.busy ? 0 : undefined}>
+        {props.children}
+      </div>
       <div className="carrel-Frame-footer">{props.footer}</div>
     </form>
   );
