@@ -194,7 +194,10 @@ def test_repacked_wheels_are_what_was_installed(venv: Path, tmp_path: Path) -> N
     assert wheels.holds_the_same(tmp_path / wheel.filename, distribution)  # the record, not the files
 
 
-def test_what_cannot_be_built_says_why(venv: Path, pypi: Sources, project: Path, ada: Person) -> None:
+def test_what_cannot_be_built_says_why(
+    venv: Path, pypi: Sources, project: Path, ada: Person, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "uv-cache"))  # that of all tests may have the build tool
     install(venv, "-e", project)
     problem = capture(venv, pypi).problems[0]
     (project / "backend.py").write_text("raise RuntimeError('the compiler is missing')\n")
