@@ -49,7 +49,7 @@ def test_only_what_was_asked_for_is_marked_requested(venv: Path, pypi: Sources) 
     before = contents(venv)
     change(venv, pypi, wheel("beta", "2.0"))
     assert {package.name: package.requested for package in installed(venv)} == {"alpha": True, "beta": True}
-    assert [revision.summary for revision in history(venv)][0] == "beta wanted for itself"
+    assert history(venv)[0].summary == "beta wanted for itself"
     change(venv, pypi, wheel("beta", "2.0"))
     assert len(history(venv)) == 3
     restore(venv, 1)
