@@ -22,6 +22,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import itertools
 import json
 import os
 import platform
@@ -41,16 +42,20 @@ _CHUNK = 1 << 20
 _TEMPORARY = re.compile(r"\.carrel-(\d+)@([^-]*)-")
 _HOST = re.sub(r"[^A-Za-z0-9.]", "", platform.node())
 _DIGEST = re.compile(r"[0-9a-f]{64}\Z")
+_numbers = itertools.count()
 _ENTRY = re.compile(r"[A-Za-z0-9_][^/\\\x00-\x1f:]*\Z")
 
 
 def temporary(folder: Path, name: str) -> Path:
-    """Return a path in *folder* that says whose work it is, so that others know when nobody works on it any more."""
-    return folder / f".carrel-{os.getpid()}@{_HOST}-{name}"
+    """Return a path in *folder* that says whose work it is, so that others know when nobody works on it any more.
+
+    It is another one each time: what was cancelled may still be written for a moment.
+    """
+    return folder / f".carrel-{os.getpid()}@{_HOST}-{next(_numbers)}-{name}"
 
 
-def sweep(folder: Path) -> None:
-    """Remove what killed processes of this user left behind in *folder*."""
+def sweep(folder: Path, *, own: bool = False) -> None:
+    """Remove what killed processes of this user left behind in *folder*, with *own* also what this one has not finished."""
     user = os.getuid() if hasattr(os, "getuid") else None
     for path in folder.glob(".*"):
         with contextlib.suppress(OSError):
@@ -59,7 +64,7 @@ def sweep(folder: Path) -> None:
                 continue
             match = _TEMPORARY.match(path.name)
             if match and match[2] == _HOST:
-                dead = not _is_running(int(match[1]))
+                dead = own if int(match[1]) == os.getpid() else not _is_running(int(match[1]))
             else:  # another machine's, or the library's own
                 left = bool(match) or stat.S_ISDIR(status.st_mode)
                 dead = left and time.time() - status.st_mtime > _STALE_SECONDS
@@ -155,9 +160,9 @@ class PackageStore:
             return False
         return locked[8:40].hex() == described.get("sha256") and (entry / "info" / "index.json").is_file()
 
-    def sweep(self) -> None:
-        """Remove what killed extractions left behind."""
-        sweep(self.folder)
+    def sweep(self, *, own: bool = False) -> None:
+        """Remove what killed extractions left behind, with *own* also what this process has not finished."""
+        sweep(self.folder, own=own)
 
     def place(self, extracted: Path, described: Mapping[str, Any]) -> None:
         """Move an extracted package into the cache."""

@@ -113,14 +113,16 @@ async def _watched(transfer: Awaitable[_Result], there: Callable[[], int], look_
     Every *look_seconds*, *there* is asked how many bytes have come.
     """
     patience, task, last, since = network_timeout(), asyncio.ensure_future(transfer), -1, time.monotonic()
-    while not (await asyncio.wait({task}, timeout=min(look_seconds, patience)))[0]:
-        count = there()
-        if count != last:
-            last, since = count, time.monotonic()
-        elif time.monotonic() - since > patience:
-            task.cancel()
-            raise TimeoutError(f"the server has sent nothing for {patience:.0f} s")
-    return await task
+    try:
+        while not (await asyncio.wait({task}, timeout=min(look_seconds, patience)))[0]:
+            count = there()
+            if count != last:
+                last, since = count, time.monotonic()
+            elif time.monotonic() - since > patience:
+                raise TimeoutError(f"the server has sent nothing for {patience:.0f} s")
+        return await task
+    finally:
+        task.cancel()
 
 
 async def _download_from(url: str, record: dict[str, Any], filename: str, archive: Path, client: Client, meter: Meter) -> str:

@@ -43,7 +43,7 @@ async def fetch(request: dict[str, Any], report: Report) -> dict[str, Any]:
     digest is known: the digests are not its own then.
     """
     store = PackageStore(Path(request["cache"]))
-    store.sweep()
+    store.sweep(own=True)  # one request at a time: what is left is of a failed one
     shared = SharedArchives(folder) if (folder := shared_archives_folder()) else None
     if shared is not None:
         shared.sweep()
