@@ -11,6 +11,7 @@ import {
   job,
   line,
   plan,
+  problem,
   session,
   settle
 } from './fakes';
@@ -142,6 +143,59 @@ describe('a change of packages', () => {
     expect(all.changes.state).toBe('idle');
   });
 
+  it('is not made when it is cancelled while the kernel is asked', async () => {
+    const { server, all, kernel } = await ready();
+    let answer: (value: unknown) => void = () => undefined;
+    const reply = { done: new Promise(resolve => (answer = resolve)), dispose: () => undefined };
+    Object.assign(kernel, { requestExecute: () => reply });
+    const running = all.changes.start(POLARS);
+    await all.changes.cancel();
+    answer({ content: { status: 'ok', user_expressions: {} } });
+    await running;
+    expect(all.changes.state).toBe('idle');
+    expect(server.asked('POST environments/env1/plan')).toEqual([]);
+  });
+
+  it('is not made when the server is not told of the cancelling in time', async () => {
+    const { server, all } = await ready();
+    let begin: (value: unknown) => void = () => undefined;
+    server.on('POST environments/env1/plan', () => new Promise(resolve => (begin = resolve)));
+    const running = all.changes.start(POLARS);
+    await settle();
+    await all.changes.cancel();
+    begin(job('plan'));
+    await running;
+    expect(server.asked('DELETE jobs/plan-job')).toHaveLength(1);
+    expect(server.asked('POST environments/env1/apply')).toEqual([]);
+    expect(all.changes.state).toBe('idle');
+  });
+
+  it('is tried again, and led out of, where it was asked for, whatever is shown by then', async () => {
+    const { server, all } = await ready();
+    const way = { id: 'way1', text: 'w', change: { add: [], remove: [], update: [] }, new_environment: false };
+    const error = { code: 'unsolvable', message: 'm', detail: 'There is no polars 9.', ways_out: [way] };
+    server.on('GET jobs/plan-job/log', () =>
+      chunks([line({ seq: 1, type: 'state', state: 'failed', result: null, error })])
+    );
+    await all.changes.start(POLARS);
+    all.environment.choose({ ...ENVIRONMENT, id: 'env2', name: 'other' });
+    await all.changes.retry();
+    await all.changes.take(way);
+    expect(server.asked('POST environments/env1/plan').map(({ body }) => body.way_out)).toEqual([
+      undefined,
+      undefined,
+      'way1'
+    ]);
+    expect(server.asked('POST environments/env2/plan')).toEqual([]);
+  });
+
+  it('of which the end is not known is not said to have changed nothing', async () => {
+    const { server, all } = await ready();
+    server.on('GET jobs/apply-job/log', () => problem(503, 'http_503', 'The server is starting.'));
+    await all.changes.start(POLARS);
+    expect([all.changes.state, all.changes.lost]).toEqual(['failed', true]);
+  });
+
   it('is one at a time', async () => {
     const { server, all } = await ready();
     const first = all.changes.start(POLARS);
@@ -170,6 +224,45 @@ describe('the restart line', () => {
     notebook.sessionContext.statusChanged.emit('restarting');
     await settle();
     expect(all.changes.restart).toBe('none');
+  });
+
+  it('is about kernels of the environment that was changed', async () => {
+    const { server, all, kernel, notebook } = await ready();
+    kernel.answers.loaded = `'["polars"]'`;
+    const other = new FakeKernel();
+    Object.assign(other, { id: 'kernel2', answers: { ...kernel.answers } });
+    server.on('GET kernels/kernel2/environment', () => ({ ...ENVIRONMENT, id: 'env2' }));
+    server.on('GET environments/env2/packages', () => ({ items: [] }));
+    let finish: (value: Response) => void = () => undefined;
+    server.on('GET jobs/apply-job/log', () => new Promise(resolve => (finish = resolve)));
+    const running = all.changes.start(POLARS);
+    await settle();
+    all.environment.follow(session(other));
+    await settle();
+    finish(done(APPLIED));
+    await running;
+    await settle();
+    expect([all.changes.state, all.changes.restart]).toEqual(['done', 'none']);
+    expect(other.asked.filter(asked => asked.loaded)).toEqual([]);
+    // back at the notebook whose environment it was
+    all.environment.follow(notebook);
+    await settle();
+    expect([all.changes.restart, all.changes.loaded]).toEqual(['needed', ['polars']]);
+  });
+
+  it('stays away from the kernel beside an environment that was chosen by hand', async () => {
+    const { server, all, kernel } = await ready();
+    kernel.answers.loaded = `'["polars"]'`;
+    server
+      .on('GET environments/env2/packages', () => ({ items: [] }))
+      .on('POST environments/env2/plan', () => job('plan'))
+      .on('GET jobs/plan-job/log', () => done(plan({ environment: 'env2' })))
+      .on('POST environments/env2/apply', () => job('apply'))
+      .on('GET jobs/apply-job/log', () => done({ ...APPLIED, environment: 'env2' }));
+    all.environment.choose({ ...ENVIRONMENT, id: 'env2', name: 'analysis-copy' });
+    await all.changes.start(POLARS);
+    await settle();
+    expect([all.changes.state, all.changes.restart]).toEqual(['done', 'none']);
   });
 
   it('is decided later when the kernel is busy', async () => {
@@ -213,5 +306,14 @@ describe('an earlier state', () => {
     await all.changes.retry();
     expect(server.asked('POST environments/env1/revisions/3/restore').length).toBe(2);
     expect(all.changes.state).toBe('done');
+  });
+
+  it('is brought back once, however often it is asked for', async () => {
+    const { server, all } = await ready();
+    server
+      .on('POST environments/env1/revisions/3/restore', () => job('restore'))
+      .on('GET jobs/restore-job/log', () => done(APPLIED));
+    await Promise.all([all.changes.restore('env1', 3), all.changes.restore('env1', 3)]);
+    expect(server.asked('POST environments/env1/revisions/3/restore').length).toBe(1);
   });
 });

@@ -5,7 +5,7 @@ import { riskSummary, sortLines } from '../components/risks';
 import type { IJobError, IPlan, IPlannedPackage } from '../schemas';
 import type { ICarrel } from '../tokens';
 import { show, violations } from './drawing';
-import { carrel, chunks, done, FakeKernel, FakeServer, job, line, plan, session, settle } from './fakes';
+import { carrel, chunks, done, ENVIRONMENT, FakeKernel, FakeServer, job, line, plan, session, settle } from './fakes';
 
 function package_(name: string, change: Partial<IPlannedPackage> = {}): IPlannedPackage {
   return {
@@ -171,6 +171,20 @@ describe('a change that is impossible', () => {
     await panel(failing({ ...ERROR, ways_out: [] }));
     expect(screen.getByTestId('carrel-no-ways-out').textContent).toContain('No way out was found.');
     expect(await violations()).toEqual([]);
+  });
+
+  it('names its environment when another one is shown by then', async () => {
+    const { all } = await panel(failing(ERROR));
+    expect(screen.queryByTestId('carrel-other-environment')).toBeNull();
+    act(() => all.environment.choose({ ...ENVIRONMENT, id: 'env2', name: 'other' }));
+    expect(screen.getByTestId('carrel-other-environment').textContent).toContain('In the environment analysis');
+  });
+
+  it('is not said of a change whose end is not known', async () => {
+    await panel(failing({ code: 'interrupted', detail: 'The Jupyter server ended before this was done.' }));
+    const sheet = screen.getByTestId('carrel-transaction');
+    expect(sheet.textContent).not.toContain('Nothing was changed');
+    expect(sheet.textContent).toContain('How this ended is not known.');
   });
 
   it('speaks of ways out only then', async () => {

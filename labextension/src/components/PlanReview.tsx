@@ -4,6 +4,7 @@ import { Button } from './Button';
 import { useCarrel, useTrans } from './context';
 import { formatBytes } from './format';
 import { Notice } from './Notice';
+import { OtherEnvironment } from './OtherEnvironment';
 import { PlanLines } from './PlanLines';
 import { riskSummary, sortLines } from './risks';
 
@@ -42,6 +43,7 @@ export function PlanReview({ plan }: { plan: IPlan }): JSX.Element {
           <Count sign="−" count={removed.length} text={trans._n('%1 removed', '%1 removed', removed.length)} />
         </span>
       </div>
+      <OtherEnvironment />
       <p className="carrel-Sheet-sizes">
         {trans.__('%1 to download, about %2 on disk', formatBytes(plan.download_bytes), formatBytes(plan.disk_bytes))}
       </p>

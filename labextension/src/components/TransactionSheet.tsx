@@ -3,6 +3,7 @@ import { Button } from './Button';
 import type { ITrackedJob } from '../models/jobs';
 import type { ChangesModel } from '../models/changes';
 import { Notice } from './Notice';
+import { OtherEnvironment } from './OtherEnvironment';
 import { PlanReview } from './PlanReview';
 import { Progress } from './Progress';
 import { sentence, WaysOut } from './WaysOut';
@@ -22,6 +23,7 @@ export function TransactionSheet(): JSX.Element | null {
           <div className="carrel-Sheet-head">
             <strong>{title(changes, name => packages.find(name) !== undefined, trans)}</strong>
           </div>
+          <OtherEnvironment />
           <div className="carrel-Sheet-progress">
             <Progress job={job} />
             <Button testid="carrel-cancel" onClick={() => void changes.cancel()}>
@@ -57,11 +59,14 @@ function Failed({ job }: { job: ITrackedJob | undefined }): JSX.Element {
         }
       }}
     >
+      <OtherEnvironment />
       <Notice kind="error">
         <strong>
           {changes.unsolvable
             ? trans.__('This change is not possible. Nothing was changed.')
-            : trans.__('Nothing was changed.')}
+            : changes.lost
+              ? trans.__('How this ended is not known. Look at the installed packages.')
+              : trans.__('Nothing was changed.')}
         </strong>
         <div className="carrel-Error">{changes.error}</div>
       </Notice>

@@ -1,6 +1,7 @@
+import type { Kernel } from '@jupyterlab/services';
 import { Signal } from '@lumino/signaling';
 import type { CarrelApi } from '../api';
-import type { IApplied, IJob, IJobError, IPlan, IWayOut } from '../schemas';
+import type { IApplied, IEnvironment, IJob, IJobError, IPlan, IWayOut } from '../schemas';
 import type { EnvironmentModel } from './environment';
 import { type JobsModel, JobFailed } from './jobs';
 import { askLoaded, askModules, invalidateCaches, NOT_NOW } from './kernelprobe';
@@ -40,6 +41,11 @@ export class ChangesModel extends Model {
     return this._change;
   }
 
+  /** The environment that {@link change} is for, whichever is shown meanwhile; null when it goes back to an earlier state. */
+  get subject(): IEnvironment | null {
+    return this._subject;
+  }
+
   get plan(): IPlan | null {
     return this._plan;
   }
@@ -56,6 +62,11 @@ export class ChangesModel extends Model {
   /** True when the change is impossible: {@link error} says which requirement meets which. */
   get unsolvable(): boolean {
     return this._failure?.code === 'unsolvable';
+  }
+
+  /** True when the job cannot be followed any more, or its server went away in the middle: it may have changed something. */
+  get lost(): boolean {
+    return this._failure?.code === 'lost' || this._failure?.code === 'interrupted';
   }
 
   /** What is possible instead of the change that failed, each tried by the server. */
@@ -102,13 +113,13 @@ export class ChangesModel extends Model {
 
   /** Plan a change; a plan that does only what was asked is applied at once. */
   async start(change: IChange): Promise<void> {
-    await this._start(change, null);
+    await this._start(change, null, this._environment.environment);
   }
 
   /** Plan what was offered instead of an impossible change. */
   async take(way: IWayOut): Promise<void> {
     if (way.id) {
-      await this._start(this._change, way);
+      await this._start(this._change, way, this._subject);
     }
   }
 
@@ -117,27 +128,29 @@ export class ChangesModel extends Model {
     if (this._restoring) {
       await this.restore(...this._restoring);
     } else {
-      await this._start(this._change, null);
+      await this._start(this._change, null, this._subject);
     }
   }
 
-  private async _start(change: IChange, way: IWayOut | null): Promise<void> {
-    const id = this._environment.environment?.id;
-    if (!id || this.busy) {
+  private async _start(change: IChange, way: IWayOut | null, subject: IEnvironment | null): Promise<void> {
+    if (!subject || this.busy) {
       return;
     }
+    const { id } = subject;
+    this._subject = subject;
     this._change = change;
     this._way = way;
     this._restoring = null;
     this._plan = null;
     this._result = null;
     await this._guard('planning', async () => {
-      const loaded = await this._loadedModules();
-      const job: IJob<IPlan> = way?.id
-        ? await this._api.planWayOut(id, way.id, loaded)
-        : await this._api.plan(id, change, loaded);
-      this._setJob(job.id);
-      const plan = await this._jobs.follow(job);
+      const loaded = await this._loadedModules(id);
+      const plan = await this._follow<IPlan>(() =>
+        way?.id ? this._api.planWayOut(id, way.id, loaded) : this._api.plan(id, change, loaded)
+      );
+      if (this._stopping) {
+        throw new Stopped();
+      }
       this._plan = plan;
       if (plan.needs_confirmation || this.alwaysReview || way) {
         this._set('review');
@@ -157,10 +170,13 @@ export class ChangesModel extends Model {
 
   /** Leave the sheet, or stop the job under way: before packages are linked nothing has happened yet. */
   async cancel(): Promise<void> {
-    if (this.busy && this._jobId) {
-      await this._jobs.cancel(this._jobId);
-    } else {
+    if (!this.busy) {
       this.dismiss();
+      return;
+    }
+    this._stopping = true; // when there is no job yet, or the next one of two is being asked for
+    if (this._jobId) {
+      await this._jobs.cancel(this._jobId);
     }
   }
 
@@ -174,13 +190,15 @@ export class ChangesModel extends Model {
 
   /** Bring back the packages of a revision. */
   async restore(environment: string, revision: number): Promise<void> {
+    if (this.busy) {
+      return;
+    }
     this._change = {};
     this._way = null;
+    this._subject = null;
     this._restoring = [environment, revision];
     await this._guard('applying', async () => {
-      const job = await this._api.restore(environment, revision);
-      this._setJob(job.id);
-      await this._finish(await this._jobs.follow(job));
+      await this._finish(await this._follow(() => this._api.restore(environment, revision)));
     });
   }
 
@@ -192,47 +210,77 @@ export class ChangesModel extends Model {
   }
 
   /** What the kernel at work has imported, so that a plan can tell which changes it would not see. */
-  private async _loadedModules(): Promise<string[]> {
-    const kernel = this._environment.kernel;
-    const follows = kernel && !this._environment.chosen && this._environment.environment?.language === 'python';
-    return follows && this.checkRestart ? askModules(kernel) : [];
+  private async _loadedModules(id: string): Promise<string[]> {
+    const kernel = this._kernelOf(id);
+    return kernel && this.checkRestart ? askModules(kernel) : [];
+  }
+
+  /** The Python kernel at work, when it is the one of an environment; another one, or one beside it, has nothing to do with that. */
+  private _kernelOf(id: string | null): Kernel.IKernelConnection | null {
+    const { environment, chosen, state, kernel } = this._environment;
+    const its = environment?.id === id && environment?.language === 'python' && !chosen && state === 'ready';
+    return its ? kernel : null;
   }
 
   private async _run(plan: IPlan): Promise<void> {
     this._set('applying');
-    const job = await this._api.apply(plan.environment, plan.id);
-    this._setJob(job.id);
-    await this._finish(await this._jobs.follow(job));
+    await this._finish(await this._follow(() => this._api.apply(plan.environment, plan.id)));
+  }
+
+  /** Start a job and follow it to its end; nothing is started, or what was is stopped, when the user cancelled meanwhile. */
+  private async _follow<Result>(start: () => Promise<IJob<Result>>): Promise<Result> {
+    this._jobId = null;
+    if (this._stopping) {
+      throw new Stopped();
+    }
+    const job = await start();
+    this._jobId = job.id;
+    this.notify();
+    if (this._stopping) {
+      await this._jobs.cancel(job.id).catch(() => undefined); // it is followed then, and can be cancelled once more
+    }
+    return this._jobs.follow(job);
   }
 
   private async _finish(result: IApplied): Promise<void> {
     this._result = result;
+    if (this._pendingOf !== result.environment) {
+      this._pendingOf = result.environment;
+      this._pending.clear();
+    }
     (result.changed_import_names ?? []).forEach(name => this._pending.add(name));
     this._set('done');
     this.applied.emit(result);
     await this._check();
   }
 
-  /** Ask the kernel which changed names it holds; asked again when it is idle if it cannot answer now. */
+  /** Ask the kernel which changed names it holds; asked again when it is idle, or in front, if it cannot answer now. */
   private async _check(): Promise<void> {
-    const kernel = this._environment.kernel;
-    if (!kernel || this._environment.environment?.language !== 'python') {
+    const kernel = this._kernelOf(this._pendingOf);
+    if (!kernel || this._checking) {
       return;
     }
     if (kernel.id !== this._kernelId) {
       this._kernelId = kernel.id;
       this._loaded = [];
+      this._restart = 'none';
     }
-    void invalidateCaches(kernel);
+    void invalidateCaches(kernel).catch(() => undefined);
     if (this._pending.size === 0 || !this.checkRestart) {
       this._pending.clear();
       return;
     }
-    const loaded = await askLoaded(kernel, [...this._pending]);
+    this._checking = true;
+    const asked = [...this._pending];
+    const loaded = await askLoaded(kernel, asked).catch((): typeof NOT_NOW => NOT_NOW);
+    this._checking = false;
+    if (kernel.id !== this._kernelId) {
+      return;
+    }
     if (loaded === NOT_NOW) {
       this._restart = 'unknown';
     } else {
-      this._pending.clear();
+      asked.forEach(name => this._pending.delete(name));
       this._loaded = [...new Set([...this._loaded, ...loaded])];
       this._restart = this._loaded.length > 0 ? 'needed' : 'none';
     }
@@ -240,14 +288,13 @@ export class ChangesModel extends Model {
   }
 
   private _onEnvironment(): void {
-    const kernel = this._environment.kernel;
-    if (!kernel || kernel.id !== this._kernelId || this._restart === 'none') {
-      return;
-    }
-    if (kernel.status === 'restarting' || kernel.status === 'autorestarting') {
-      this.later();
-    } else if (this._restart === 'unknown' && kernel.status === 'idle') {
-      this._restart = 'none';
+    const { kernel } = this._environment;
+    const status = kernel?.status;
+    if (kernel?.id === this._kernelId && (status === 'restarting' || status === 'autorestarting')) {
+      if (this._restart !== 'none') {
+        this.later();
+      }
+    } else if (status === 'idle' && this._pending.size > 0) {
       void this._check();
     }
   }
@@ -256,11 +303,12 @@ export class ChangesModel extends Model {
     this._error = null;
     this._failure = null;
     this._jobId = null;
+    this._stopping = false;
     this._set(state);
     try {
       await work();
     } catch (error) {
-      if (error instanceof JobFailed && error.cancelled) {
+      if (error instanceof Stopped || (error instanceof JobFailed && error.cancelled)) {
         this.dismiss();
         return;
       }
@@ -270,11 +318,6 @@ export class ChangesModel extends Model {
     }
   }
 
-  private _setJob(id: string): void {
-    this._jobId = id;
-    this.notify();
-  }
-
   private _set(state: ChangeState): void {
     this._state = state;
     this.notify();
@@ -282,8 +325,10 @@ export class ChangesModel extends Model {
 
   private _state: ChangeState = 'idle';
   private _change: IChange = {};
+  private _subject: IEnvironment | null = null;
   private _plan: IPlan | null = null;
   private _jobId: string | null = null;
+  private _stopping = false;
   private _error: string | null = null;
   private _failure: IJobError | null = null;
   private _way: IWayOut | null = null;
@@ -292,5 +337,11 @@ export class ChangesModel extends Model {
   private _loaded: string[] = [];
   private _restart: RestartState = 'none';
   private _kernelId: string | null = null;
+  private _checking = false;
+  /** Names that were changed, of which the kernel was not asked yet, and the environment they are in. */
   private readonly _pending = new Set<string>();
+  private _pendingOf: string | null = null;
 }
+
+/** The user cancelled before there was a job to cancel. */
+class Stopped extends Error {}
