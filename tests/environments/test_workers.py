@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,6 +16,7 @@ import pytest
 from environment_fixtures import change
 
 from carrel.core.errors import Unsolvable
+from carrel.core.progress import NeverCancelled
 from carrel.environments import Change, Sources, Spec, apply, plan
 from carrel.environments.conda import workers
 from carrel.environments.locks import is_held
@@ -131,3 +134,89 @@ def test_the_locks_of_the_work_are_held_until_the_worker_is_gone(conda_env: Path
             psutil.Process(worker).kill()
     wait_until(lambda: not is_held(lock))
     change(conda_env, sources, Spec("alpha"))
+
+
+def nonsense() -> dict[str, object]:
+    return workers.ask({"command": "nonsense"}, lambda _: None, NeverCancelled())
+
+
+def test_a_worker_that_failed_to_fetch_or_link_is_not_kept(conda_env: Path, sources: Sources) -> None:
+    plan(conda_env, Change(add=(Spec("alpha"),)), sources)
+    (kept,) = running()
+    request = {"command": "link", "prefix": str(conda_env), "records": [{"name": "alpha"}], "cache": str(conda_env / "cache")}
+    assert workers.ask(request, lambda _: None, NeverCancelled())["type"] == "error"
+    assert not psutil.pid_exists(kept)  # what its threads began cannot go on beside the undoing
+    assert running() == []
+
+
+_FORKS = """
+import os, sys
+from carrel.core.progress import NeverCancelled
+from carrel.environments.conda import workers
+def ask():
+    return workers.ask({"command": "nonsense"}, print, NeverCancelled())["message"]
+ask()
+(parents,) = [worker for worker, _ in workers._waiting]
+child = os.fork()
+if not child:
+    print(ask(), flush=True)
+    sys.exit(0)
+assert os.waitpid(child, 0)[1] == 0
+assert parents.is_usable()
+print(ask(), flush=True)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="processes are not forked here")
+def test_a_forked_child_has_workers_of_its_own() -> None:
+    with subprocess.Popen([sys.executable, "-c", _FORKS], stdout=subprocess.PIPE, text=True, start_new_session=True) as process:
+        try:
+            said, _ = process.communicate(timeout=30)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            raise
+    assert said.splitlines() == ["unknown command 'nonsense'"] * 2
+    assert process.returncode == 0
+
+
+def test_who_is_kept_while_an_old_one_ends_is_not_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workers, "_KEPT_SECONDS", 0.5)
+    end, came = workers._Worker.end, threading.Event()
+
+    def end_slowly(worker: workers._Worker) -> None:
+        if not came.is_set():
+            came.set()
+            nonsense()
+        end(worker)
+
+    monkeypatch.setattr(workers._Worker, "end", end_slowly)
+    nonsense()
+    assert came.wait(10)
+    wait_until(lambda: not running())
+
+
+_SPEAKS = """
+import sys
+import threading
+for number, _ in enumerate(sys.stdin):
+    if number:
+        sys.stdout.write('{"type": "result", "val')
+        sys.stdout.flush()
+        sys.exit(7)
+    sys.stderr.write("secret of the first\\n")
+    sys.stderr.flush()
+    print('{"type": "result", "value": 1}', flush=True)
+"""
+
+
+def test_a_worker_that_dies_while_it_answers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "speaks.py").write_text(_SPEAKS)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setattr(workers, "_MODULE", "speaks")
+    assert nonsense()["value"] == 1
+    ((worker, _),) = workers._waiting
+    wait_until(lambda: worker._child._lines.qsize() > 0)
+    with pytest.raises(workers.WorkerDied) as caught:
+        nonsense()
+    assert caught.value.returncode == 7
+    assert "secret" not in caught.value.stderr

@@ -119,6 +119,13 @@ class Child:
             else:
                 yield stream, line
 
+    def skip(self) -> None:
+        """Leave out the lines that have come by now."""
+        with contextlib.suppress(queue.Empty):
+            while True:
+                if self._lines.get_nowait()[1] is None:
+                    self._open_streams -= 1
+
     def end(self) -> None:
         """Make sure that it is gone, with its own children, and that nothing stays open but what others write to."""
         process = self.process

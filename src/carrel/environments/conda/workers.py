@@ -26,6 +26,7 @@ from carrel.environments import processes
 
 _MODULE = "carrel.environments.conda.worker"
 _KEPT_SECONDS = 30.0
+_WRITING = ("fetch", "link")
 _REUSABLE = os.name == "posix"  # elsewhere what ties a child to a piece of work is given when it starts
 
 
@@ -59,7 +60,10 @@ def ask(request: Mapping[str, Any], on_progress: Callable[[Mapping[str, Any]], N
     except BaseException:
         worker.end()
         raise
-    _keep(worker)
+    if answer["type"] == "error" and request["command"] in _WRITING:
+        worker.end()  # threads of the library go on with what was begun, until their process ends
+    else:
+        _keep(worker)
     return answer
 
 
@@ -90,12 +94,14 @@ class _Worker:
         self._line, theirs = socket.socketpair()
         with theirs:
             self._child = processes.Child(command, environment=environment, stdin=theirs, tied=False)
+        _all.add(self)
 
     def is_usable(self) -> bool:
         return self._child.process.poll() is None and self.surroundings == _surroundings()
 
     def ask(self, request: Mapping[str, Any], on_progress: Callable[[Mapping[str, Any]], None], cancel: CancelSignal) -> dict[str, Any]:
         text = json.dumps(request).encode() + b"\n"
+        self._child.skip()  # what was said after the answer before is nothing of this request
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # then its streams end too
             self._send(text)
         remarks: list[str] = []
@@ -103,6 +109,8 @@ class _Worker:
             if stream == "stderr":
                 remarks.append(line)
                 continue
+            if not line.endswith("\n"):
+                break  # it died within the line
             message = json.loads(line)
             if message["type"] != "progress":
                 answer: dict[str, Any] = message
@@ -123,12 +131,19 @@ class _Worker:
 
     def end(self) -> None:
         self._child.end()
+        self.let_go()
+        _all.discard(self)
+
+    def let_go(self) -> None:
+        """Close this process's end of the life line."""
         if self._line is not None:
             self._line.close()
 
 
 _lock = threading.Lock()
 _waiting: list[tuple[_Worker, float]] = []
+_all: set[_Worker] = set()
+_of_parent: list[_Worker] = []
 _alarm: threading.Timer | None = None
 
 
@@ -136,8 +151,7 @@ def _surroundings() -> Sequence[object]:
     folder = None
     with contextlib.suppress(OSError):  # it may have been removed
         folder = Path.cwd()
-    # forked children must not write to workers of the process that they come from
-    return (os.getpid(), folder, dict(os.environ))
+    return (folder, dict(os.environ))
 
 
 def _take() -> _Worker:
@@ -166,15 +180,17 @@ def _keep(worker: _Worker) -> None:
 def _set_alarm() -> None:
     """Come back when the first of those that wait has waited long enough; one alarm at a time. The lock must be held."""
     global _alarm
-    if _waiting and (_alarm is None or not _alarm.is_alive() or _alarm is threading.current_thread()):
+    if _waiting and (_alarm is None or not _alarm.is_alive()):
         _alarm = threading.Timer(max(0.0, _waiting[0][1] + _KEPT_SECONDS - time.monotonic()), _expire)
         _alarm.daemon = True
         _alarm.start()
 
 
 def _expire() -> None:
+    global _alarm
     now = time.monotonic()
     with _lock:
+        _alarm = None  # this one has rung: who is kept while the old ones end needs another
         old = [entry for entry in _waiting if now - entry[1] >= _KEPT_SECONDS]
         _waiting[:] = [entry for entry in _waiting if entry not in old]
         _set_alarm()
@@ -182,4 +198,20 @@ def _expire() -> None:
         worker.end()
 
 
+def _after_fork() -> None:
+    """Forget, in a forked child, the workers of the process that it comes from; those end with that one, not with the child.
+
+    Nothing of them may be closed but the life line, nor freed: the threads that read from them held locks, and are not here.
+    """
+    global _lock, _alarm
+    _lock, _alarm = threading.Lock(), None
+    for worker in _all:
+        worker.let_go()
+    _of_parent.extend(_all)
+    _all.clear()
+    _waiting.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
 atexit.register(close)
