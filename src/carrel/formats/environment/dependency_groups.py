@@ -29,8 +29,8 @@ class Groups:
     def __contains__(self, name: object) -> bool:
         return isinstance(name, str) and canonicalize_name(name) in self.members
 
-    def requirements(self, name: str) -> Iterator[tuple[str, str]]:
-        """Yield the requirements of the group *name* and of those it includes, each with where it stands in the file.
+    def requirements(self, *names: str) -> Iterator[tuple[str, str]]:
+        """Yield the requirements of the groups *names* and of those they include, each with where it stands in the file.
 
         A group that is included several times is taken once.
 
@@ -50,25 +50,27 @@ class Groups:
                 raise InvalidFile(f"{what} must be a list of requirements.", field=what)
             open_[key] = iter(list(enumerate(value)))
 
-        enter(str(canonicalize_name(name)))
-        while open_:
-            current, left = next(reversed(open_.items()))
-            position, entry = next(left, (0, None))
-            what = f"{GROUPS}.{self.members[current][0]}[{position}]"
-            if entry is None:
-                open_.popitem()
-            elif isinstance(entry, str):
-                yield expect_text(entry, what, length=4096), what
-            elif isinstance(entry, dict) and list(entry) == ["include-group"]:
-                included = str(canonicalize_name(expect_text(entry["include-group"], what, length=255)))
-                if included not in self.members:
-                    raise InvalidFile(f"{what} includes the group {included[:80]!r}, which there is not.", field=what)
-                if included in open_:
-                    raise InvalidFile(f"{what} includes the group {included[:80]!r}, which includes this one.", field=what)
-                if included not in seen:
-                    enter(included)
-            else:
-                raise InvalidFile(f"{what} must be a requirement or {{include-group = NAME}}.", field=what)
+        for name in names:
+            if (key := str(canonicalize_name(name))) not in seen:
+                enter(key)
+            while open_:
+                current, left = next(reversed(open_.items()))
+                position, entry = next(left, (0, None))
+                what = f"{GROUPS}.{self.members[current][0]}[{position}]"
+                if entry is None:
+                    open_.popitem()
+                elif isinstance(entry, str):
+                    yield expect_text(entry, what, length=4096), what
+                elif isinstance(entry, dict) and list(entry) == ["include-group"]:
+                    included = str(canonicalize_name(expect_text(entry["include-group"], what, length=255)))
+                    if included not in self.members:
+                        raise InvalidFile(f"{what} includes the group {included[:80]!r}, which there is not.", field=what)
+                    if included in open_:
+                        raise InvalidFile(f"{what} includes the group {included[:80]!r}, which includes this one.", field=what)
+                    if included not in seen:
+                        enter(included)
+                else:
+                    raise InvalidFile(f"{what} must be a requirement or {{include-group = NAME}}.", field=what)
 
 
 def by_name(value: Any, what: str) -> dict[str, tuple[str, Any]]:

@@ -97,9 +97,8 @@ class _Project:
             self._take(text, f"{_PROJECT}.dependencies[{position}]", "", ())
         for extra in wanted_extras:
             self._extra(extra, "", ())
-        for group in wanted_groups:
-            for text, what in self._groups.requirements(group):
-                self._take(text, what, "", ())
+        for text, what in self._groups.requirements(*wanted_groups):
+            self._take(text, what, "", ())
         if groups is None or "dev" in wanted_groups:  # what uv had before there were groups
             for position, text in enumerate(expect_texts(self._uv.get("dev-dependencies"), f"{_UV}.dev-dependencies")):
                 self._take(text, f"{_UV}.dev-dependencies[{position}]", "", ())
@@ -152,7 +151,8 @@ class _Project:
         if self._name:
             self._notes.append(f"{self._name} itself is not asked for, only what it needs.")
         for word, known, wanted in (("extras", self._extras, extras), ("groups", self._groups.members, groups)):
-            left = [original for name, (original, _) in known.items() if name not in wanted]
+            taken = set(wanted)
+            left = [original for name, (original, _) in known.items() if name not in taken]
             if left:
                 more = f" and {len(left) - 8} more" if len(left) > 8 else ""
                 self._notes.append(f"Left out are the {word} {', '.join(name[:80] for name in left[:8])}{more}.")

@@ -173,6 +173,9 @@ def test_extras_in_a_circle_end_and_crowds_are_refused() -> None:
         read(f"[project]\nname='a'\n[project.optional-dependencies]\n{chain}\nx3000=['b']\n", extras=["x0"])
     groups = "\n".join(f"g{n} = [{{include-group='g{n + 1}'}}, {{include-group='g{n + 1}'}}]" for n in range(3000))
     assert read(f"[dependency-groups]\n{groups}\ng3000=['b']\n", groups=["g0"]).pip == ("b",)
+    chain = "\n".join(f"g{n} = [{{include-group='g{n + 1}'}}]" for n in range(4000))
+    text = f"[tool.uv]\ndefault-groups = 'all'\n[dependency-groups]\n{chain}\ng4000=['b']\n"
+    assert [package.name for package in pyproject.describe(text.encode()).packages] == ["b"]
     assert time.monotonic() - began < 20
 
 
