@@ -58,3 +58,13 @@ async def test_a_name_is_checked_and_never_taken_twice(fetch_json, shared):
         )
         assert job["state"] == state
     assert job["error"]["code"] == "prefix_taken"
+
+
+@pytest.mark.parametrize("name", ["python3", "everyones"])
+async def test_a_copy_does_not_take_the_kernel_name_of_others(fetch_json, shared, jp_data_dir, jp_env_jupyter_path, name):
+    """Notebooks with a kernel of the machine would start in the copy."""
+    install_kernelspec(shared, "everyones", "Everyone's", user_data_folder=jp_env_jupyter_path)
+    path = ("environments", environment_id(shared), "clone")
+    job = await finished(fetch_json, (await fetch_json("POST", *path, body={"name": name}))[1])
+    assert (job["state"], job["result"]["kernel_name"]) == ("done", f"{name}-2")
+    assert not (jp_data_dir / "kernels" / name).exists()

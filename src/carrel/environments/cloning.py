@@ -38,6 +38,7 @@ from carrel.environments import (
 from carrel.environments.models import Environment
 
 _NOT_IN_NAMES = re.compile(r"[^a-z0-9._-]+")
+_RESERVED = frozenset({"python2", "python3"})  # names that Jupyter gives to the Python it runs in, with or without a kernelspec
 
 
 def clone(
@@ -131,8 +132,12 @@ def give_kernel(environment: Environment, display_name: str, user_data_folder: P
     if not kernels.kernels_in(environment.prefix):
         return None
     base = _NOT_IN_NAMES.sub("-", environment.name.lower()).strip("-.")[:80] or "environment"
+    from jupyter_core.paths import jupyter_path
+
+    folders = dict.fromkeys([user_data_folder / "kernels", *map(Path, jupyter_path("kernels"))])
     name, number = base, 1
-    while _is_anothers(user_data_folder / "kernels" / name / "kernel.json", environment.prefix):
+    # A kernelspec of the user's goes before those of the machine: every notebook with one of that name would change its kernel.
+    while name in _RESERVED or any(_is_anothers(folder / name / "kernel.json", environment.prefix) for folder in folders):
         number += 1
         name = f"{base}-{number}"
     return kernels.install_kernelspecs(environment.prefix, name, display_name, user_data_folder=user_data_folder)[0].name
