@@ -36,7 +36,12 @@ async function panel(
   prepare?.(server);
   const notebook = session(new FakeKernel());
   notebook.sessionContext.name = 'tides.ipynb';
-  notebook.sessionContext.changeKernel = vi.fn(() => Promise.resolve(null));
+  server.on('GET kernels/kernel2/environment', () => COPY);
+  notebook.sessionContext.changeKernel = vi.fn(() => {
+    notebook.sessionContext.session.kernel = Object.assign(new FakeKernel(), { id: 'kernel2' });
+    notebook.sessionContext.kernelChanged.emit({});
+    return Promise.resolve(null);
+  });
   all.environment.follow(notebook);
   show(all, <Panel />);
   await act(async () => {
@@ -73,6 +78,69 @@ describe('a copy of a read-only environment', () => {
     expect(screen.queryByTestId('carrel-copy-sheet')).toBeNull();
     expect(all.environment.environment!.id).toBe('env2');
     expect(document.activeElement!.className).toContain('carrel-Chip');
+  });
+
+  it('is followed as the environment of the kernel once the notebook uses it', async () => {
+    const { all } = await panel();
+    await press('carrel-make-copy');
+    await press('carrel-copy-make');
+    act(() => all.environment.choose(SHARED));
+    await press('carrel-copy-use');
+    expect([all.environment.environment!.id, all.environment.chosen]).toEqual(['env2', false]);
+  });
+
+  it('is not shown in place of the environment of a notebook that is in front by then', async () => {
+    const { all, server, context } = await panel();
+    await press('carrel-make-copy');
+    await press('carrel-copy-make');
+    server.on('GET kernels/kernel3/environment', () => ({ ...ENVIRONMENT, id: 'env3' }));
+    server.on('GET environments/env3/packages', () => ({ items: [] }));
+    act(() => all.environment.follow(session(Object.assign(new FakeKernel(), { id: 'kernel3' }))));
+    await act(() => settle());
+    await press('carrel-copy-use');
+    expect(context.changeKernel).toHaveBeenCalledWith({ name: 'analysis-copy' });
+    expect(all.environment.environment!.id).toBe('env3');
+  });
+
+  it('keeps the name that is being typed when it was asked for twice', async () => {
+    let answer: (value: unknown) => void = () => undefined;
+    const { all, server } = await panel(fake =>
+      fake.on('GET environments', () => new Promise(resolve => (answer = resolve)))
+    );
+    await press('carrel-make-copy');
+    const first = answer;
+    act(() => void all.copies.open());
+    await act(async () => {
+      first({ items: [] });
+      await settle();
+    });
+    fireEvent.change(screen.getByTestId('carrel-copy-name'), { target: { value: 'mine' } });
+    await act(async () => {
+      answer({ items: [] });
+      await settle();
+    });
+    expect((screen.getByTestId('carrel-copy-name') as HTMLInputElement).value).toBe('mine');
+    expect(server.asked('GET environments')).toHaveLength(1);
+  });
+
+  it('can be cancelled before the server has begun', async () => {
+    let begin: (value: unknown) => void = () => undefined;
+    const { server } = await panel(fake =>
+      fake
+        .on('POST environments/env1/clone', () => new Promise(resolve => (begin = resolve)))
+        .on('GET jobs/clone-job/log', () =>
+          chunks([line({ seq: 1, type: 'state', state: 'cancelled', result: null, error: null })])
+        )
+    );
+    await press('carrel-make-copy');
+    await press('carrel-copy-make');
+    await press('carrel-copy-cancel');
+    await act(async () => {
+      begin(job('clone'));
+      await settle();
+    });
+    expect(server.asked('DELETE jobs/clone-job')).toHaveLength(1);
+    expect(screen.getByTestId('carrel-copy-name')).toBeTruthy();
   });
 
   it('gets no name that cannot be a folder', async () => {

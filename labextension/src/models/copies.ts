@@ -67,14 +67,16 @@ export class CopyModel extends SheetModel<'idle' | 'copying'> {
   /** Ask for the name of a copy of the environment shown. */
   async open(): Promise<void> {
     const environment = this._environment.environment;
-    if (!environment || !this.possible) {
+    if (!environment || !this.possible || this._opening) {
       return;
     }
+    this._opening = true; // the list below may take its time, and another sheet would end what was begun in this one
     this._source = environment;
     this._session = this._environment.sessionContext;
     this._result = null;
     this.forget();
     await this._environment.loadKnown();
+    this._opening = false;
     this._name = freeName(environment.name, this._environment.known);
     this.move('ready');
   }
@@ -102,7 +104,10 @@ export class CopyModel extends SheetModel<'idle' | 'copying'> {
     try {
       await this._specs.refreshSpecs();
       await session.changeKernel({ name });
-      this.show();
+      if (this._environment.sessionContext === session) {
+        this._environment.followKernel();
+      }
+      this.close();
     } catch (error) {
       this.fail(error, 'done');
     } finally {
@@ -133,6 +138,7 @@ export class CopyModel extends SheetModel<'idle' | 'copying'> {
   private _name = '';
   private _result: ICloned | null = null;
   private _switching = false;
+  private _opening = false;
 }
 
 /** `analysis-copy`, with a number when an environment has that name already. */

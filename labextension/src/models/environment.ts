@@ -98,6 +98,12 @@ export class EnvironmentModel extends Model {
     this._set('ready', environment);
   }
 
+  /** Show the environment of the kernel again, after another one was chosen. */
+  followKernel(): void {
+    this._chosen = false;
+    void this._resolve();
+  }
+
   /** Read everything again. */
   async refresh(): Promise<void> {
     await this._resolve();

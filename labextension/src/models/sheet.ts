@@ -32,10 +32,13 @@ export abstract class SheetModel<Own extends string> extends Model {
     return this._jobId;
   }
 
-  /** Stop the job; the sheet is ready again. */
+  /** Stop the job, as soon as there is one; the sheet is ready again. */
   async cancel(): Promise<void> {
-    if (this._jobId && this.working) {
-      await this.jobs.cancel(this._jobId);
+    if (this.working) {
+      this._stopping = true;
+      if (this._jobId) {
+        await this.jobs.cancel(this._jobId);
+      }
     }
   }
 
@@ -52,11 +55,15 @@ export abstract class SheetModel<Own extends string> extends Model {
   ): Promise<T | null> {
     this._error = null;
     this._jobId = null;
+    this._stopping = false;
     this._current = states.during ?? this._working;
     this.move(this._current);
     try {
       const job = await start();
       this._jobId = job.id;
+      if (this._stopping) {
+        await this.jobs.cancel(job.id).catch(() => undefined); // it is followed then, and can be cancelled once more
+      }
       const result = await this.jobs.follow(job);
       finish?.(result);
       this.move(states.after ?? 'done');
@@ -91,4 +98,5 @@ export abstract class SheetModel<Own extends string> extends Model {
   private _current: Own;
   private _error: string | null = null;
   private _jobId: string | null = null;
+  private _stopping = false;
 }
