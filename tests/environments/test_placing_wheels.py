@@ -13,7 +13,7 @@ import pytest
 from environment_fixtures import CancelWhen, change, contents, differences, package_index, python_says
 
 from carrel.core.errors import Cancelled, CarrelError
-from carrel.environments import Change, Sources, Spec, apply, history, plan, restore
+from carrel.environments import Change, Sources, Spec, apply, applying, history, plan, restore
 from carrel.environments.pypi import staging, uv
 from carrel.testing.artifacts import Artifact, build_wheel
 
@@ -158,3 +158,18 @@ def test_only_new_files_are_written_when_marks_are_corrected(venv: Path, pypi: S
     staging.mark_requested(venv, ["beta"], [])
     assert record.read_text() == text
     assert "REQUESTED" in other.read_text()
+
+
+def test_what_is_unpacked_only_during_the_change_goes_with_it_too(conda_env: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(applying, "has_python", lambda *_: False)  # as when the Python that wheels are for comes in the same change
+    mine = conda_env / "share/tool/settings.txt"
+    mine.parent.mkdir(parents=True)
+    mine.write_text("mine")
+    before = contents(conda_env)
+    with package_index([tool()]) as index:
+        made = plan(conda_env, Change((wheel("tool"),)), Sources(indexes=(index.url,)))
+        cancel = CancelWhen("verify")
+        with pytest.raises(Cancelled):
+            apply(made, on_event=cancel, cancel=cancel)
+    assert differences(before, contents(conda_env)) == []
+    assert mine.read_text() == "mine"

@@ -211,7 +211,7 @@ def _change(plan: Plan, records: Sequence[Mapping[str, Any]], staged: bool, on_e
         engine.link(prefix, records, remove=plan.conda.remove, requested=plan.conda.requested, headers={}, on_event=on_event, cancel=cancel)
     if plan.pypi.install:
         if not staged:  # the Python that they are for has only come now
-            staging.stage(prefix, plan.pypi.pylock, plan.sources, on_event, cancel)
+            transactions.expect(prefix, staging.stage(prefix, plan.pypi.pylock, plan.sources, on_event, cancel))
         staging.place(prefix, plan.pypi.pylock, plan.pypi.requested, plan.sources, on_event, cancel)
 
 

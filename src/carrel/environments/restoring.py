@@ -75,7 +75,7 @@ def restore(
                 engine.link(path, records, requested=requested, headers={}, on_event=on_event, cancel=cancel)
             if lock:
                 if not staged:  # the Python that they are for has only come now
-                    _stage(path, lock, sources, on_event, cancel)
+                    transactions.expect(path, _stage(path, lock, sources, on_event, cancel))
                 wanted = [entry.name for folder in lacking.pypi if (entry := target.pypi[folder]).requested]
                 staging.place(path, lock, wanted, sources, on_event, cancel)
             if lacking:

@@ -80,12 +80,8 @@ def begin(prefix: Path, touched_conda: Iterable[str], touched_pypi: Iterable[str
     again = [*map(keeping.conda_key, conda), *map(keeping.distribution_key, pypi)]
     kept = {file for key in again for file in store.files(key)}
     new, present = _sorted_out(prefix, incoming)
-    foreign = [relative for relative in present if relative not in kept]
     remove_tree(_foreign(prefix))
-    for relative in foreign:
-        # somebody else's file that a package is about to replace
-        if (prefix / relative).is_symlink() or not (prefix / relative).is_dir():
-            link_or_copy(prefix / relative, _foreign(prefix) / relative)
+    _keep_foreign(prefix, (relative for relative in present if relative not in kept))
     _reserve(prefix)
     journal = {
         "base": base,
@@ -97,6 +93,15 @@ def begin(prefix: Path, touched_conda: Iterable[str], touched_pypi: Iterable[str
     }
     write_json(_journal_path(prefix), journal)
     return base
+
+
+def expect(prefix: Path, incoming: Iterable[str]) -> None:
+    """Add to the journal files (relative to the prefix) that packages will bring, where that is known only after the work began."""
+    journal, store = _journal(prefix), reverting.store(prefix)
+    known = {*journal["incoming"], *(file for key in journal["again"] for file in store.files(key))}
+    new, present = _sorted_out(prefix, incoming)
+    _keep_foreign(prefix, (relative for relative in present if relative not in known))
+    write_json(_journal_path(prefix), {**journal, "incoming": list(dict.fromkeys([*journal["incoming"], *new]))})
 
 
 def commit(
@@ -218,6 +223,13 @@ def _sweep(prefix: Path, listing: dict[str, list[str]]) -> None:
             for path in [path for path in folder.iterdir() if path.name not in known and path.suffix != ".json"]:
                 with contextlib.suppress(OSError):
                     remove_tree(path)
+
+
+def _keep_foreign(prefix: Path, files: Iterable[str]) -> None:
+    """Keep somebody else's *files* that a package is about to replace."""
+    for relative in files:
+        if (prefix / relative).is_symlink() or not (prefix / relative).is_dir():
+            link_or_copy(prefix / relative, _foreign(prefix) / relative)
 
 
 def _put_foreign_back(prefix: Path) -> None:
