@@ -102,8 +102,7 @@ def test_what_a_dead_process_left_aside_is_not_placed(venv: Path, pypi: Sources)
     assert not (venv / ".carrel/staged").exists()
 
 
-def test_what_setuptools_installed_long_ago_is_replaced(venv: Path, pypi: Sources) -> None:
-    (library,) = venv.glob("lib/python3*/site-packages")
+def install_as_long_ago(library: Path) -> Path:
     old = library / "alpha-0.1-py3.egg-info"
     old.mkdir()
     (old / "PKG-INFO").write_text("Metadata-Version: 1.0\nName: alpha\nVersion: 0.1\n")
@@ -112,6 +111,40 @@ def test_what_setuptools_installed_long_ago_is_replaced(venv: Path, pypi: Source
     (library / "alpha").mkdir()
     for name in ("__init__.py", "old.py"):
         (library / "alpha" / name).write_text("VERSION = '0.1'\n")
+    return old
+
+
+def develop_as_long_ago(library: Path, project: Path) -> None:
+    (project / "alpha.egg-info").mkdir(parents=True)
+    (project / "alpha.egg-info" / "PKG-INFO").write_text("Metadata-Version: 1.0\nName: alpha\nVersion: 0.1\n")
+    (project / "alpha.py").write_text("VERSION = '0.1'\n")
+    (library / "alpha.egg-link").write_text(f"{project}\n.")
+    (library / "easy-install.pth").write_text(f"{project}\n")
+
+
+@pytest.mark.parametrize("how", ["installed", "developed"])
+def test_what_setuptools_installed_long_ago_is_back_after_a_cancel(venv: Path, pypi: Sources, tmp_path: Path, how: str) -> None:
+    (library,) = venv.glob("lib/python3*/site-packages")
+    if how == "installed":
+        install_as_long_ago(library)
+    else:
+        develop_as_long_ago(library, tmp_path / "project")
+    before = contents(venv)
+    made = plan(venv, Change((wheel("alpha", "2.0"),)), pypi)
+    cancel = CancelWhen("verify")
+    with pytest.raises(Cancelled):
+        apply(made, on_event=cancel, cancel=cancel)
+    assert differences(before, contents(venv)) == []
+    apply(made)
+    assert differences(before, contents(venv)) != []
+    if how == "installed":
+        restore(venv, history(venv)[1].number)
+        assert differences(before, contents(venv)) == []
+
+
+def test_what_setuptools_installed_long_ago_is_replaced(venv: Path, pypi: Sources) -> None:
+    (library,) = venv.glob("lib/python3*/site-packages")
+    old = install_as_long_ago(library)
     change(venv, pypi, wheel("alpha", "2.0"))
     assert python_says(venv, "import importlib.metadata as m; print(m.version('alpha'))").strip() == "2.0"
     assert not (library / "alpha/old.py").exists()

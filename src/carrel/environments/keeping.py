@@ -145,7 +145,19 @@ def keep_distribution(store: Store, prefix: Path, distribution: Distribution) ->
     else:
         metadata = sorted({*metadata, *(path for path in distribution.path.rglob("*") if path.is_file())})
     code = [path for path in owned if distribution.path not in path.parents]
+    if not (distribution.path / "RECORD").is_file():
+        code += _files_of_modules(distribution)
     store.keep(distribution_key(distribution), [_relative(path, prefix) for path in code], [_relative(path, prefix) for path in metadata])
+
+
+def _files_of_modules(distribution: Distribution) -> list[Path]:
+    """Return the files of the modules of *distribution*: where no list says which are its own, uv removes them all."""
+    found = []
+    for name in distribution.import_names:
+        module = distribution.site_packages / name
+        found += [path for path in module.rglob("*") if not path.is_dir() and "__pycache__" not in path.parts]
+        found += [path for path in (module.with_name(f"{name}.py"),) if path.is_file()]
+    return sorted(found)
 
 
 def _relative(path: Path, prefix: Path) -> str:

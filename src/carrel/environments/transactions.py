@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -82,6 +83,8 @@ def begin(prefix: Path, touched_conda: Iterable[str], touched_pypi: Iterable[str
     new, present = _sorted_out(prefix, incoming)
     remove_tree(_foreign(prefix))
     _keep_foreign(prefix, (relative for relative in present if relative not in kept))
+    if any(one.key in pypi_names for one in distributions.legacy_distributions(prefix)):
+        _keep_pointers(prefix)
     _reserve(prefix)
     journal = {
         "base": base,
@@ -230,6 +233,15 @@ def _keep_foreign(prefix: Path, files: Iterable[str]) -> None:
     for relative in files:
         if (prefix / relative).is_symlink() or not (prefix / relative).is_dir():
             link_or_copy(prefix / relative, _foreign(prefix) / relative)
+
+
+def _keep_pointers(prefix: Path) -> None:
+    """Keep the files by which ``setup.py develop`` points to folders: uv takes them away, and rewrites one of them in place."""
+    for folder in distributions.site_packages(prefix):
+        for path in [*folder.glob("*.egg-link"), *folder.glob("easy-install.pth")]:
+            kept = _foreign(prefix) / path.relative_to(prefix)
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(path, kept)
 
 
 def _put_foreign_back(prefix: Path) -> None:
