@@ -273,6 +273,15 @@ def test_a_channel_that_lies(planned: Plan, small_channel: ChannelServer) -> Non
     _unchanged(planned, before)
 
 
+def test_a_channel_that_sends_without_end(planned: Plan, small_channel: ChannelServer) -> None:
+    before = _state(planned.prefix)
+    small_channel.faults.tampered["light-2.0-0.conda"] = bytes(100_000_000)
+    small_channel.faults.delay = 0.003
+    with pytest.raises(UpstreamError, match=r"light-2\.0-0\.conda could not be fetched: the server sends far more"):
+        apply(planned)
+    _unchanged(planned, before)
+
+
 def test_a_channel_that_loses_an_archive(planned: Plan, small_channel: ChannelServer) -> None:
     before = _state(planned.prefix)
     small_channel.faults.status["heavy-1.0-0.conda"] = 404

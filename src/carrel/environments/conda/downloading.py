@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import math
 import os
 import re
 import shutil
@@ -24,7 +25,13 @@ Report = Callable[[str, int, int, str, str], None]
 _ATTEMPTS = 3
 _LOOK_SECONDS = 0.1
 _CHUNK = 1 << 20
+_EXTRACTED_BYTES = 100_000_000  # more of a small archive is extracted once its digest is known
+_SLACK_BYTES = 10_000_000
 _STATUS = re.compile(r"\((\d{3})\b")
+
+
+class _Endless(Exception):
+    """A server sends far more than there is."""
 
 
 class Meter:
@@ -55,9 +62,13 @@ async def stream(url: str, sha256: str, folder: Path, client: Client) -> bool:
     This is the fastest way, for sources that are believed: nothing is checked before it is extracted, nobody hears how much
     has come, and what went wrong is not told; :func:`download` finds that out.
     """
+
+    def there() -> int:
+        return sum(path.lstat().st_size for path in folder.rglob("*"))
+
     try:
         transfer = download_and_extract(client, url, folder)
-        found, _ = await _watched(transfer, lambda: sum(path.lstat().st_size for path in folder.rglob("*")), network_timeout() / 4)
+        found, _ = await _watched(transfer, there, min(1.0, network_timeout() / 4), most=_EXTRACTED_BYTES)
     except Exception:
         return False
     return bool(found.hex() == sha256)
@@ -96,7 +107,7 @@ async def download(record: dict[str, Any], filename: str, archive: Path, client:
 
 
 def _may_answer(failure: Failure) -> bool:
-    return failure.kind == "network" and not isinstance(failure.__cause__, FileNotFoundError | TimeoutError)
+    return failure.kind == "network" and not isinstance(failure.__cause__, FileNotFoundError | TimeoutError | _Endless)
 
 
 def _reason(failure: Failure) -> str:
@@ -107,15 +118,17 @@ def _reason(failure: Failure) -> str:
     return str(failure).strip().splitlines()[-1] if str(failure).strip() else "no answer"
 
 
-async def _watched(transfer: Awaitable[_Result], there: Callable[[], int], look_seconds: float) -> _Result:
+async def _watched(transfer: Awaitable[_Result], there: Callable[[], int], look_seconds: float, *, most: float) -> _Result:
     """Wait for *transfer* as long as something comes; the library would wait for a silent server without end.
 
-    Every *look_seconds*, *there* is asked how many bytes have come.
+    Every *look_seconds*, *there* is asked how many bytes have come; of more than *most* the disk is not filled.
     """
     patience, task, last, since = network_timeout(), asyncio.ensure_future(transfer), -1, time.monotonic()
     try:
         while not (await asyncio.wait({task}, timeout=min(look_seconds, patience)))[0]:
             count = there()
+            if count > most:
+                raise _Endless("the server sends far more bytes than the file has")
             if count != last:
                 last, since = count, time.monotonic()
             elif time.monotonic() - since > patience:
@@ -140,7 +153,8 @@ async def _download_from(url: str, record: dict[str, Any], filename: str, archiv
     loop = asyncio.get_running_loop()
     try:
         transfer = loop.run_in_executor(None, _copy, url, archive) if url.startswith("file:") else download_to_path(client, url, archive)
-        await _watched(transfer, there, _LOOK_SECONDS)
+        size = record.get("size") or 0
+        await _watched(transfer, there, _LOOK_SECONDS, most=2 * size + _SLACK_BYTES if size else math.inf)
     except Exception as error:
         count(0)
         status = _STATUS.search(str(error))
