@@ -199,6 +199,7 @@ class JobManager:
         self._write_header(job)
         key = key or job_id
         with self._lock:
+            self._forget_oldest()
             self._jobs[job_id] = job
             self._contexts[job_id] = JobContext(job)
             busy = key in self._waiting
@@ -287,6 +288,15 @@ class JobManager:
         finally:
             with self._lock:
                 self._contexts.pop(job.id, None)
+
+    def _forget_oldest(self) -> None:
+        """Make room for one more job; those that are not over stay. The lock must be held."""
+        finished = sorted((job for job in self._jobs.values() if job.finished), key=lambda job: job.created_at)
+        for job in finished[: max(0, len(self._jobs) + 1 - _KEPT_JOBS)]:
+            del self._jobs[job.id]
+            if job.file is not None:
+                with contextlib.suppress(OSError):
+                    job.file.unlink(missing_ok=True)
 
     def _write_header(self, job: Job) -> None:
         if job.file is None:

@@ -192,3 +192,15 @@ def test_quick_reports_are_thinned_out_but_the_last_is_kept(manager):
     reports = [line for line in job.lines_after(0) if line["type"] == "progress"]
     assert len(reports) < 100
     assert reports[-1]["done"] == 10_000
+
+
+def test_the_oldest_jobs_are_forgotten_with_their_logs(manager, tmp_path):
+    held = threading.Event()
+    running = manager.submit("apply", "Running", lambda _context: held.wait(30))
+    jobs = [wait(manager.submit("plan", str(number), lambda _context: None)) for number in range(130)]
+    kept = manager.list()
+    held.set()
+    assert len(kept) == len(list((tmp_path / "jobs").iterdir())) == 100
+    assert {running.id, jobs[-1].id} <= {job.id for job in kept}
+    with pytest.raises(NotFound, match="too long ago"):
+        manager.get(jobs[0].id)
