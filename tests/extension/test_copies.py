@@ -68,3 +68,11 @@ async def test_a_copy_does_not_take_the_kernel_name_of_others(fetch_json, shared
     job = await finished(fetch_json, (await fetch_json("POST", *path, body={"name": name}))[1])
     assert (job["state"], job["result"]["kernel_name"]) == ("done", f"{name}-2")
     assert not (jp_data_dir / "kernels" / name).exists()
+
+
+@pytest.mark.parametrize("wrong", [{"add": 5}, {"remove": {"a": 1}}, {"update": "six"}])
+async def test_a_plan_of_nonsense_says_what_is_wrong(fetch_json, shared, wrong):
+    code, job = await fetch_json("POST", "environments", environment_id(shared), "plan", body=wrong)
+    assert code == 202, job
+    job = await finished(fetch_json, job)
+    assert (job["state"], job["error"]["code"]) == ("failed", "bad_request")

@@ -252,7 +252,10 @@ def _writable(get: Any, environment_id: str) -> Environment:
 def _title(body: dict[str, Any]) -> str:
     parts = []
     for key, verb in (("add", "install"), ("remove", "remove"), ("update", "update")):
-        names = [str(item.get("name") if isinstance(item, dict) else item)[:60] for item in body.get(key) or []]
+        items = body.get(key)
+        if not isinstance(items, list):  # what is wrong is said by the job
+            continue
+        names = [str(item.get("name") if isinstance(item, dict) else item)[:60] for item in items]
         if names:
             parts.append(f"{verb} {', '.join(names[:3])}" + (" …" if len(names) > 3 else ""))
     text = "; ".join(parts) or "change nothing"
