@@ -77,7 +77,14 @@ def test_bodies_that_are_no_object(hub: HubProcess, body: bytes) -> None:
     problem(answer)
 
 
-@pytest.mark.parametrize("path", ["api/v1/device/code", "api/v1/nothing/here", "-/sign-in"])
+def test_large_bodies_for_nobody_are_told_so(hub: HubProcess) -> None:
+    body = b"x" * 3_000_000
+    for headers in ({}, {"Expect": "100-continue"}):
+        answer = requests.post(f"{hub.url}/api/v1/nothing/here", data=body, headers=headers, timeout=30)
+        assert (answer.status_code, problem(answer)["code"]) == (404, "not_found")
+
+
+@pytest.mark.parametrize("path", ["api/v1/device/code", "-/sign-in"])
 def test_large_bodies_that_would_be_held_in_memory_are_refused(hub: HubProcess, path: str) -> None:
     body = json.dumps({"client_name": "x" * 3_000_000}).encode()
     answer = requests.post(f"{hub.url}/{path}", data=body, timeout=30)
