@@ -54,7 +54,7 @@ export function EnvironmentHeader(): JSX.Element {
       },
       {
         label: trans.__('Earlier states…'),
-        disabled: !environment?.writable,
+        disabled: !commands.isEnabled(CommandIDs.restoreEnvironment),
         run: () => void commands.execute(CommandIDs.restoreEnvironment)
       }
     ];

@@ -211,15 +211,14 @@ export class ChangesModel extends Model {
 
   /** What the kernel at work has imported, so that a plan can tell which changes it would not see. */
   private async _loadedModules(id: string): Promise<string[]> {
-    const kernel = this._kernelOf(id);
+    const kernel = this._environment.chosen ? null : this._kernelOf(id);
     return kernel && this.checkRestart ? askModules(kernel) : [];
   }
 
-  /** The Python kernel at work, when it is the one of an environment; another one, or one beside it, has nothing to do with that. */
+  /** The Python kernel in front, when an environment is its own; that of another one has nothing to do with a change there. */
   private _kernelOf(id: string | null): Kernel.IKernelConnection | null {
-    const { environment, chosen, state, kernel } = this._environment;
-    const its = environment?.id === id && environment?.language === 'python' && !chosen && state === 'ready';
-    return its ? kernel : null;
+    const { ofKernel, kernel } = this._environment;
+    return ofKernel?.id === id && ofKernel?.language === 'python' ? kernel : null;
   }
 
   private async _run(plan: IPlan): Promise<void> {

@@ -78,6 +78,11 @@ export class EnvironmentModel extends Model {
     return this._chosen;
   }
 
+  /** The environment of the kernel, whichever is shown; null while it is not known. */
+  get ofKernel(): IEnvironment | null {
+    return this._ofKernel;
+  }
+
   /** True while the kernel executes something. */
   get busy(): boolean {
     return this.kernel?.status === 'busy';
@@ -132,6 +137,7 @@ export class EnvironmentModel extends Model {
     }
     this._followed = target;
     this._chosen = false;
+    this._ofKernel = null;
     if (target && !target.sessionContext.isDisposed) {
       target.sessionContext.kernelChanged.connect(this._onKernelChanged, this);
       target.sessionContext.statusChanged.connect(this._onStatusChanged, this);
@@ -140,6 +146,7 @@ export class EnvironmentModel extends Model {
   }
 
   private _onKernelChanged(): void {
+    this._ofKernel = null;
     void this._resolve();
   }
 
@@ -176,6 +183,7 @@ export class EnvironmentModel extends Model {
       } else if (kernel) {
         const environment = await this._api.kernelEnvironment(kernel.id);
         if (attempt === this._attempt) {
+          this._ofKernel = environment;
           this._set(environment.kind === 'missing' ? 'dead' : 'ready', environment);
           await this._confirm(attempt);
         }
@@ -210,6 +218,7 @@ export class EnvironmentModel extends Model {
       try {
         const better = await this._api.kernelEnvironment(kernel.id, prefix);
         if (attempt === this._attempt) {
+          this._ofKernel = better;
           this._set(better.kind === 'missing' ? 'dead' : 'ready', better);
         }
       } catch {
@@ -257,6 +266,7 @@ export class EnvironmentModel extends Model {
   private _environment: IEnvironment | null = null;
   private _error: string | null = null;
   private _known: IEnvironment[] = [];
+  private _ofKernel: IEnvironment | null = null;
   private _pinned = false;
   private _chosen = false;
   private _unconfirmed = false;
