@@ -265,6 +265,15 @@ describe('the restart line', () => {
     expect([all.changes.state, all.changes.restart]).toEqual(['done', 'none']);
   });
 
+  it("is about the kernel's own environment also when that was chosen by hand", async () => {
+    const { all, kernel } = await ready();
+    kernel.answers.loaded = `'["polars"]'`;
+    all.environment.choose({ ...ENVIRONMENT });
+    await all.changes.start(POLARS);
+    await settle();
+    expect(all.changes.restart).toBe('needed');
+  });
+
   it('is decided later when the kernel is busy', async () => {
     const { all, kernel, notebook } = await ready();
     kernel.status = 'busy';
