@@ -7,10 +7,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from environment_fixtures import CancelWhen, change, contents, differences, freeze, package_index, python_says
+from environment_fixtures import CancelWhen, PackageIndex, change, contents, differences, freeze, package_index, python_says
 
 from carrel.core.errors import BadRequest, Cancelled, DigestMismatch, Unsolvable
-from carrel.environments import Change, Sources, Spec, apply, history, installed, plan, restore
+from carrel.environments import Change, Sources, Spec, apply, capture, history, installed, plan, restore
 from carrel.testing.artifacts import build_wheel
 
 
@@ -185,3 +185,44 @@ def test_planning_downloads_no_archive(venv: Path) -> None:
         made = plan(venv, Change(add=(wheel("theta"),)), Sources(indexes=(index.url,)))
         assert [line.name for line in made.added] == ["iota", "theta"]
         assert not [path for path in index.requests if path.endswith(".whl")]
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> str:
+    """The address of a repository with a project that needs nothing to be built."""
+    folder = tmp_path / "repository"
+    made = build_wheel("sea", "3.1", files={"sea.py": "DEPTH = 1\n"})
+    folder.mkdir()
+    (folder / "pyproject.toml").write_text(
+        "[project]\nname = 'sea'\nversion = '3.1'\n[build-system]\nrequires = []\nbuild-backend = 'backend'\nbackend-path = ['.']\n"
+    )
+    (folder / made.filename).write_bytes(made.data)
+    (folder / "backend.py").write_text(
+        f"import shutil\ndef build_wheel(to, *_):\n    shutil.copy({made.filename!r}, to)\n    return {made.filename!r}\n"
+    )
+    person = ("-c", "user.name=ada", "-c", "user.email=ada@example.org")
+    for words in (("init", "-q", "-b", "main"), ("add", "-A"), (*person, "commit", "-q", "-m", "first")):
+        subprocess.run(["git", "-C", folder, *words], check=True)
+    return f"git+{folder.as_uri()}@main"
+
+
+def test_what_a_repository_holds(venv: Path, repository: str) -> None:
+    before = contents(venv)
+    change_ = Change((Spec("sea", source="pypi", url=repository),))
+    made = plan(venv, change_, Sources())
+    assert [(line.name, line.to_version) for line in made.added] == [("sea", "3.1")]
+    apply(made)
+    assert python_says(venv, "import sea; print(sea.DEPTH)") == "1"
+    again = apply(plan(venv, change_, Sources()))
+    assert again.revision is None
+    assert capture(venv, Sources()).requested == (f"sea @ {repository}",)
+    restore(venv, 0)
+    assert differences(before, contents(venv)) == []
+
+
+def test_an_address_with_credentials_is_wanted_once(venv: Path, wheels: PackageIndex, pypi: Sources) -> None:
+    (url,) = (line.url for line in plan(venv, Change((wheel("beta", "1.0"),)), pypi).added)
+    change_ = Change((Spec("beta", source="pypi", url=url.replace("://", "://ada:secret@")),))
+    apply(plan(venv, change_, pypi))
+    assert apply(plan(venv, change_, pypi)).revision is None
+    assert [one.kind for one in history(venv)] == ["change", "found"]

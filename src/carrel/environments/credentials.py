@@ -16,8 +16,10 @@ _SECRET_QUERY = re.compile(r"(?i)([?&](?:x-amz-[a-z-]+|sig|signature|token|acces
 def strip_url(url: str) -> str:
     """Return *url* without user, password, ``/t/TOKEN/``, query and fragment."""
     parts = urlsplit(url)
-    host = parts.netloc.rpartition("@")[2]
-    return urlunsplit((parts.scheme, host, _PATH_TOKEN.sub("", parts.path), "", ""))
+    host, path = parts.netloc.rpartition("@")[2], _PATH_TOKEN.sub("", parts.path)
+    if not host and url.startswith(f"{parts.scheme}://"):  # git+file:///… must keep its slashes
+        return f"{parts.scheme}://{path}"
+    return urlunsplit((parts.scheme, host, path, "", ""))
 
 
 def redact(text: str, headers: Mapping[str, Mapping[str, str]] | None = None) -> str:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from packaging.requirements import Requirement
 
@@ -45,12 +46,14 @@ def lines(prefix: Path) -> tuple[str, ...]:
 
 def reworded(prefix: Path, change: Change) -> list[Distribution]:
     """Return the distributions of *prefix* that *change* asks for in other words than they were asked for before, or for the first time."""
-    wanted = {normalize(spec.name): specs.requirement(spec) for spec in change.add if spec.source == "pypi" and not spec.marker}
-    if not wanted:
+    asked = {normalize(spec.name): spec for spec in change.add if spec.source == "pypi" and not spec.marker}
+    if not asked:
         return []
+    # an address, of which not every word is written down, is the same as long as it changes nothing
+    wanted = {key: "" if spec.url else specs.requirement(spec) for key, spec in asked.items()}
     found = inspection.python_distributions(prefix)
     known = asked_for(prefix, found)
-    return [one for one in found if one.key in wanted and known.get(one.key) != wanted[one.key]]
+    return [one for one in found if one.key in wanted and (not one.requested or wanted[one.key] not in ("", known.get(one.key)))]
 
 
 def mark(distribution: Distribution) -> None:
@@ -96,10 +99,22 @@ def _still_true(spec: Spec, distribution: Distribution, *, updated: bool) -> str
     """Return *spec* as a requirement if *distribution* is what it asks for, else an empty text."""
     try:
         if spec.url:
-            return specs.requirement(spec) if strip_url(str(distribution.direct_url.get("url") or "")) == spec.url else ""
+            return specs.requirement(spec) if _is_from(spec.url, distribution.direct_url) else ""
         text = specs.requirement(spec)
         if Requirement(text).specifier.contains(distribution.version, prereleases=True):
             return text
         return specs.requirement(replace(spec, version=None)) if updated else ""
     except (BadRequest, ValueError):  # written by hand
         return ""
+
+
+def _is_from(url: str, direct_url: Mapping[str, Any]) -> bool:
+    """Whether what *direct_url* (PEP 610) tells of was asked for by *url*."""
+    there = strip_url(str(direct_url.get("url") or ""))
+    vcs = direct_url.get("vcs_info")
+    if vcs is None:
+        return there == url
+    if direct_url.get("subdirectory"):  # which is not written down
+        return False
+    revision = vcs.get("requested_revision")
+    return f"{vcs.get('vcs')}+{there}" + (f"@{revision}" if revision else "") == url.partition("#")[0]

@@ -98,6 +98,8 @@ def plan_pypi(
     packages = []
     if installing:
         packages = uv.lock_pins(python, installing, direct=direct, sources=narrowed, cancel=cancel, exclude_newer=exclude_newer)
+        built = {normalize(package["name"]): str(package.get("version") or "") for package in packages}
+        installing = {name: version or built.get(name, "") for name, version in installing.items()}
     lines = _lines(packages, installing, present, asked)
     requested = {name for name in asked if not (name in update and name in present and not present[name].requested)}
     requested |= {name for name in installing if name in present and present[name].requested}

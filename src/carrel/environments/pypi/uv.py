@@ -162,6 +162,7 @@ def dry_run(
 ) -> list[tuple[str, str, str]]:
     """Return what installing *requirements* would do: ``(name, version, "installed" | "uninstalled")``.
 
+    The version of what has to be built from a repository is empty: uv does not tell it here.
     *excludes* are taken for installed, whatever needs them.
     """
     files = {"requirements.txt": requirements, "constraints.txt": constraints, "excludes.txt": excludes}
@@ -175,7 +176,7 @@ def dry_run(
             arguments += ["--upgrade-package", name]
         output = run(arguments, sources=sources, cancel=cancel, on_event=on_event, stage="solve")
     changes = json.loads(output)["changes"]
-    return [(change["name"], change["version"], change["action"]) for change in changes]
+    return [(change["name"], change.get("version") or "", change["action"]) for change in changes]
 
 
 def lock_pins(
