@@ -48,7 +48,9 @@ class HubConfig(Application):
     allow_anonymous = Bool(True, help="Whether public packages can be read without signing in").tag(config=True)
     max_upload_bytes = Int(5_000_000_000, help="Largest file, in bytes").tag(config=True)
     min_free_bytes = Int(200_000_000, help="Room that must stay free on the disk, in bytes").tag(config=True)
-    idle_seconds = Float(120.0, help="How long a client may send nothing before its connection is closed").tag(config=True)
+    idle_seconds = Float(120.0, help="How long a client may send nothing, or take for a small body, before its connection is closed").tag(
+        config=True
+    )
     session_seconds = Int(14 * 86400, help="How long a browser stays signed in").tag(config=True)
     device_seconds = Int(900, help="How long a device sign-in waits for approval").tag(config=True)
     device_interval = Int(5, help="Seconds a device waits between two questions").tag(config=True)
