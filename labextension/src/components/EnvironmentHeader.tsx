@@ -2,6 +2,7 @@ import { ellipsesIcon } from '@jupyterlab/ui-components';
 import { CommandIDs } from '../commandids';
 import { environmentIcon, lockIcon, pinIcon } from '../icons';
 import type { IEnvironment } from '../schemas';
+import { copyText } from './clipboard';
 import { IconButton } from './Button';
 import { useCarrel, useCommands, useModel, useTrans } from './context';
 import { type MenuEntry, openMenu } from './menu';
@@ -34,7 +35,7 @@ export function EnvironmentHeader(): JSX.Element {
       {
         label: trans.__('Copy path'),
         disabled: !environment,
-        run: () => void navigator.clipboard.writeText(environment!.prefix)
+        run: () => copyText(environment!.prefix)
       },
       null,
       {

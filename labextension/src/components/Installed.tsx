@@ -2,6 +2,7 @@ import { ellipsesIcon, searchIcon } from '@jupyterlab/ui-components';
 import { useState } from 'react';
 import { type InstalledFilter, normalized } from '../models/packages';
 import type { IInstalledPackage } from '../schemas';
+import { copyText } from './clipboard';
 import { IconButton } from './Button';
 import { useCarrel, useModel, useTrans } from './context';
 import { formatBytes } from './format';
@@ -54,7 +55,7 @@ export function Installed(): JSX.Element {
         null,
         {
           label: trans.__('Copy name and version'),
-          run: () => void navigator.clipboard.writeText(`${item.name}==${item.version}`)
+          run: () => copyText(`${item.name}==${item.version}`)
         }
       ],
       at

@@ -1,5 +1,6 @@
 import { useEffect, useId, useRef } from 'react';
 import type { IPlan } from '../schemas';
+import { copyText } from './clipboard';
 import { Button } from './Button';
 import { useCarrel, useTrans } from './context';
 import { formatBytes } from './format';
@@ -95,7 +96,7 @@ export function PlanReview({ plan }: { plan: IPlan }): JSX.Element {
           {trans.__('Cancel')}
         </Button>
         {plan.command && (
-          <Button look="quiet" onClick={() => void navigator.clipboard.writeText(plan.command)}>
+          <Button look="quiet" onClick={() => copyText(plan.command)}>
             {trans.__('Copy command')}
           </Button>
         )}

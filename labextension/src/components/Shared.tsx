@@ -2,6 +2,7 @@ import { searchIcon } from '@jupyterlab/ui-components';
 import { CommandIDs } from '../commandids';
 import { environmentIcon, notebookShareIcon } from '../icons';
 import type { IHubItem } from '../schemas';
+import { copyText } from './clipboard';
 import { Button } from './Button';
 import { useCarrel, useCommands, useModel, useTrans } from './context';
 import { formatAgo } from './format';
@@ -26,7 +27,7 @@ export function Shared(): JSX.Element | null {
       [
         { label: trans.__('Open…'), run: () => open(item) },
         { label: trans.__('Show on the hub'), run: () => window.open(item.url, '_blank', 'noopener') },
-        { label: trans.__('Copy link'), run: () => void navigator.clipboard.writeText(item.url) }
+        { label: trans.__('Copy link'), run: () => copyText(item.url) }
       ],
       at
     );

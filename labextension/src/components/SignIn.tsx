@@ -1,4 +1,5 @@
 import { useEffect, useRef } from 'react';
+import { copyText } from './clipboard';
 import { Button } from './Button';
 import { useCarrel, useModel, useTrans } from './context';
 import { Notice } from './Notice';
@@ -47,7 +48,7 @@ export function SignIn(props: { text?: string }): JSX.Element | null {
               {trans.__('Open the page')}
             </a>
           )}
-          <Button onClick={() => void navigator.clipboard.writeText(flow.user_code)}>{trans.__('Copy code')}</Button>
+          <Button onClick={() => copyText(flow.user_code)}>{trans.__('Copy code')}</Button>
           <Button look="quiet" onClick={() => hub.cancelSignIn()}>
             {trans.__('Cancel')}
           </Button>

@@ -1,3 +1,4 @@
+import { copyText } from './clipboard';
 import { useCarrel, useModel, useTrans } from './context';
 import { Button } from './Button';
 import type { ITrackedJob } from '../models/jobs';
@@ -80,7 +81,7 @@ function Failed({ job }: { job: ITrackedJob | undefined }): JSX.Element {
         <Button testid="carrel-cancel" onClick={() => changes.dismiss()}>
           {trans.__('Close')}
         </Button>
-        <Button look="quiet" onClick={() => void navigator.clipboard.writeText(report(changes.error, job?.log))}>
+        <Button look="quiet" onClick={() => copyText(report(changes.error, job?.log))}>
           {trans.__('Copy report')}
         </Button>
         {changes.unsolvable && (

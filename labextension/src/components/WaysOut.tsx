@@ -1,5 +1,6 @@
 import { useEffect, useRef } from 'react';
 import type { IWayOut } from '../schemas';
+import { copyText } from './clipboard';
 import { Button } from './Button';
 import { useCarrel, useTrans } from './context';
 
@@ -58,7 +59,7 @@ function NewEnvironment({ way }: { way: IWayOut }): JSX.Element {
           look="quiet"
           title={way.command}
           aria-label={trans.__('Copy the command: %1', way.text)}
-          onClick={() => void navigator.clipboard.writeText(way.command!)}
+          onClick={() => copyText(way.command!)}
         >
           {trans.__('Copy command')}
         </Button>

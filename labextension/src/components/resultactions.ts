@@ -1,5 +1,6 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 import type { ISearchItem } from '../schemas';
+import { copyText } from './clipboard';
 import { useCarrel, useModel } from './context';
 import { openMenu } from './menu';
 
@@ -93,7 +94,7 @@ export function openResultMenu(
       { label: trans.__('Remove'), disabled: !actions.enabled || !installed, run: () => actions.remove(item) },
       null,
       { label: trans.__('Details'), run: () => actions.details(item) },
-      { label: trans.__('Copy name'), run: () => void navigator.clipboard.writeText(item.name) }
+      { label: trans.__('Copy name'), run: () => copyText(item.name) }
     ],
     at
   );
