@@ -203,8 +203,6 @@ for number, _ in enumerate(sys.stdin):
         sys.stdout.write('{"type": "result", "val')
         sys.stdout.flush()
         sys.exit(7)
-    sys.stderr.write("secret of the first\\n")
-    sys.stderr.flush()
     print('{"type": "result", "value": 1}', flush=True)
 """
 
@@ -215,7 +213,7 @@ def test_a_worker_that_dies_while_it_answers(tmp_path: Path, monkeypatch: pytest
     monkeypatch.setattr(workers, "_MODULE", "speaks")
     assert nonsense()["value"] == 1
     ((worker, _),) = workers._waiting
-    wait_until(lambda: worker._child._lines.qsize() > 0)
+    worker._child._lines.put(("stderr", "secret of the first\n"))  # what came after its answer
     with pytest.raises(workers.WorkerDied) as caught:
         nonsense()
     assert caught.value.returncode == 7
