@@ -168,3 +168,18 @@ def test_a_worker_ends_with_its_parent(channel: Path, tmp_path: Path) -> None:
         worker.stdin.close()
         assert worker.wait(timeout=15) == 3
         worker.stdout.close()
+
+
+def test_a_link_that_was_only_tried_does_not_stay(conda_env: Path, sources: Sources) -> None:
+    """The library makes it before it links, and removes it at once, if it lives."""
+    before = contents(conda_env)
+    cancel = CancelWhen("verify")
+
+    def at_work(event: Progress) -> None:
+        if event.stage == "verify":
+            (conda_env / "symtest_7502ac63-66f4-4ea6-beb1-2f0a6068b5eb").symlink_to("./")
+        cancel(event)
+
+    with pytest.raises(Cancelled):
+        apply(plan(conda_env, Change(add=(Spec("alpha"),)), sources), on_event=at_work, cancel=cancel)
+    assert differences(before, contents(conda_env)) == []
