@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -157,6 +158,26 @@ def test_a_tampered_archive_is_named_and_nothing_happens(
     assert caught.value.fields["found"] != caught.value.fields["expected"]
     assert differences(before, contents(conda_env)) == []
     assert not [path.name for path in (_cache() / "pkgs").iterdir() if path.name.startswith((".carrel-", "large"))]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the system does not tell")
+def test_one_hears_how_much_of_a_large_archive_has_come(
+    conda_env: Path, server: ChannelServer, sources: Sources, fresh_cache: Path
+) -> None:
+    made = plan(conda_env, Change(add=(Spec("large"),)), sources)
+    heard: list[tuple[int, int]] = []
+
+    def listen(event: Progress) -> None:
+        if event.stage == "download":
+            heard.append((event.done, event.total))
+
+    server.faults.delay = 0.02
+    apply(made, on_event=listen)
+    (total,) = {total for _, total in heard}
+    assert total == made.download_bytes
+    assert heard[-1] == (total, total)
+    assert [done for done, _ in heard] == sorted(done for done, _ in heard)
+    assert len({done for done, _ in heard if 0 < done < total}) >= 3
 
 
 def test_tampering_in_a_folder_channel_is_seen_too(conda_env: Path, channel: Path, tmp_path: Path, fresh_cache: Path) -> None:

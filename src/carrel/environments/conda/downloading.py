@@ -18,6 +18,7 @@ from rattler.networking import Client
 from rattler.package_streaming import download_and_extract, download_to_path
 
 from carrel.environments.conda.failure import Failure
+from carrel.environments.conda.received import Received, is_known
 from carrel.environments.timeouts import network_timeout
 
 _Result = TypeVar("_Result")
@@ -25,6 +26,7 @@ Report = Callable[[str, int, int, str, str], None]
 _ATTEMPTS = 3
 _LOOK_SECONDS = 0.1
 _CHUNK = 1 << 20
+_SMALL_BYTES, _STREAMED_BYTES = 1_000_000, 500_000_000
 _EXTRACTED_BYTES = 100_000_000  # more of a small archive is extracted once its digest is known
 _SLACK_BYTES = 10_000_000
 _STATUS = re.compile(r"\((\d{3})\b")
@@ -35,15 +37,31 @@ class _Endless(Exception):
 
 
 class Meter:
-    """Adds up bytes of all downloads and reports them, at most some twenty times a second."""
+    """Adds up bytes of all downloads and reports them, at most some twenty times a second.
+
+    Attributes
+    ----------
+    received : int
+        Bytes that have come over the network, for whatever, where the system tells.
+    """
 
     def __init__(self, total: int, report: Report) -> None:
         self._total, self._report, self._done, self._last = total, report, 0, 0.0
+        self._local, self.received = 0, 0
 
-    def add(self, count: int) -> None:
-        """Count bytes that have come, or with a negative number that were of no use."""
+    def add(self, count: int, *, local: bool = False) -> None:
+        """Count bytes that have come, *local* ones without the network, or with a negative number that were of no use."""
         self._done += count
+        self._local += count if local else 0
         if time.monotonic() - self._last > 0.05:
+            self.show()
+
+    async def watch_network(self) -> None:
+        """Count also what is under way, where the system tells, until this is cancelled."""
+        received = Received()
+        while is_known():
+            await asyncio.sleep(_LOOK_SECONDS)
+            self.received = received.count()
             self.show()
 
     def warn(self, message: str) -> None:
@@ -53,22 +71,30 @@ class Meter:
     def show(self) -> None:
         """Report how much has come."""
         self._last = time.monotonic()
-        self._report("download", self._done, max(self._total, self._done), "bytes", "")
+        done = max(self._done, min(self._local + self.received, self._total))
+        self._report("download", done, max(self._total, done), "bytes", "")
 
 
-async def stream(url: str, sha256: str, folder: Path, client: Client) -> bool:
+def is_streamed(size: int) -> bool:
+    """Whether an archive of *size* bytes may be streamed: large ones only where the system tells how much of them has come."""
+    return 0 < size <= (_STREAMED_BYTES if is_known() else _SMALL_BYTES)
+
+
+async def stream(url: str, size: int, sha256: str, folder: Path, client: Client, meter: Meter) -> bool:
     """Fetch the archive at *url* and extract it to *folder* as it comes; return whether its digest is *sha256*.
 
-    This is the fastest way, for sources that are believed: nothing is checked before it is extracted, nobody hears how much
-    has come, and what went wrong is not told; :func:`download` finds that out.
+    This is the fastest way, for sources that are believed: nothing is checked before it is extracted, the library extracts
+    several at once without keeping Python waiting, and what went wrong is not told; :func:`download` finds that out.
     """
+    most, look_seconds = max(_EXTRACTED_BYTES, 40 * size), 1.0 if size <= _SMALL_BYTES else 3.0
 
     def there() -> int:
         return sum(path.lstat().st_size for path in folder.rglob("*"))
 
     try:
         transfer = download_and_extract(client, url, folder)
-        found, _ = await _watched(transfer, there, min(1.0, network_timeout() / 4), most=_EXTRACTED_BYTES)
+        # some archives can only be extracted when they have come whole
+        found, _ = await _watched(transfer, there, min(look_seconds, network_timeout() / 4), most=most, alive=lambda: meter.received)
     except Exception:
         return False
     return bool(found.hex() == sha256)
@@ -118,19 +144,22 @@ def _reason(failure: Failure) -> str:
     return str(failure).strip().splitlines()[-1] if str(failure).strip() else "no answer"
 
 
-async def _watched(transfer: Awaitable[_Result], there: Callable[[], int], look_seconds: float, *, most: float) -> _Result:
+async def _watched(
+    transfer: Awaitable[_Result], there: Callable[[], int], look_seconds: float, *, most: float, alive: Callable[[], int] = lambda: 0
+) -> _Result:
     """Wait for *transfer* as long as something comes; the library would wait for a silent server without end.
 
-    Every *look_seconds*, *there* is asked how many bytes have come; of more than *most* the disk is not filled.
+    Every *look_seconds*, *there* is asked how many bytes are on the disk, which is not filled with more than *most*. When neither
+    they nor what *alive* tells become more, nothing comes.
     """
-    patience, task, last, since = network_timeout(), asyncio.ensure_future(transfer), -1, time.monotonic()
+    patience, task, last, since = network_timeout(), asyncio.ensure_future(transfer), (-1, -1), time.monotonic()
     try:
         while not (await asyncio.wait({task}, timeout=min(look_seconds, patience)))[0]:
             count = there()
             if count > most:
                 raise _Endless("the server sends far more bytes than the file has")
-            if count != last:
-                last, since = count, time.monotonic()
+            if (count, alive()) != last:
+                last, since = (count, alive()), time.monotonic()
             elif time.monotonic() - since > patience:
                 raise TimeoutError(f"the server has sent nothing for {patience:.0f} s")
         return await task

@@ -15,6 +15,7 @@ import re
 import shutil
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,13 +25,12 @@ from rattler.package_streaming import extract
 from carrel.core.errors import Forbidden, InvalidFile
 from carrel.environments import locks
 from carrel.environments.conda.cache import PackageStore, SharedArchives, contents, remove, temporary
-from carrel.environments.conda.downloading import Meter, Report, download, stream
+from carrel.environments.conda.downloading import Meter, Report, download, is_streamed, stream
 from carrel.environments.conda.failure import Failure
 from carrel.environments.conda.network import make_client
 from carrel.environments.locations import shared_archives_folder
 
 _PARALLEL = 50  # as many as the library's own installer: of most archives nearly all is waiting for the first byte
-_STREAMED_BYTES = 1_000_000
 _WAIT_SECONDS = 0.1
 _DIGEST = re.compile(r"[0-9a-f]{32,64}\Z")
 
@@ -63,6 +63,7 @@ async def fetch(request: dict[str, Any], report: Report) -> dict[str, Any]:
         with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
             fetching = _Fetching(store, shared, client, Meter(total, report), pool, streams=not (shared or request.get("locked")))
             tasks = [asyncio.ensure_future(fetching.fetch(record)) for record in missing]
+            watching = asyncio.ensure_future(fetching.meter.watch_network())
             try:
                 found = dict(zip(map(store.entry, missing), await asyncio.gather(*tasks), strict=True))
             except BaseException:
@@ -70,6 +71,8 @@ async def fetch(request: dict[str, Any], report: Report) -> dict[str, Any]:
                     task.cancel()
                 await asyncio.gather(*tasks, return_exceptions=True)
                 raise
+            finally:
+                watching.cancel()
         fetching.meter.show()
     return {"contents": [found.get(entry) or contents(entry) for entry in map(store.entry, wanted)]}
 
@@ -102,7 +105,7 @@ class _Fetching:
                 if release is not None:
                     try:
                         if self.store.holds(record):
-                            self.meter.add(record.get("size") or 0)
+                            self.meter.add(record.get("size") or 0, local=True)
                             return contents(self.store.entry(record))
                         return await self._fetch(record)
                     finally:
@@ -114,8 +117,8 @@ class _Fetching:
         streamed, folder = temporary(self.store.folder, f"{filename}.s"), temporary(self.store.folder, f"{filename}.d")
         try:
             sha256, size = record.get("sha256"), record.get("size") or 0
-            is_small = 0 < size <= _STREAMED_BYTES and record["url"].startswith("http")
-            if self.streams and sha256 and is_small and await stream(record["url"], sha256, streamed, self.client):
+            believed = self.streams and record["url"].startswith("http") and is_streamed(size)
+            if sha256 and believed and await stream(record["url"], size, sha256, streamed, self.client, self.meter):
                 self.meter.add(size)
                 return await self._place(streamed, filename, record)
             extracted = await self._extracted(record, filename, folder)
@@ -129,7 +132,7 @@ class _Fetching:
         loop, archive, sha256 = asyncio.get_running_loop(), temporary(self.store.folder, filename), record.get("sha256") or ""
 
         def count(number: int) -> None:
-            loop.call_soon_threadsafe(self.meter.add, number)
+            loop.call_soon_threadsafe(partial(self.meter.add, number, local=True))
 
         try:
             shared = self.shared
