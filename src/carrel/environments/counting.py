@@ -6,6 +6,7 @@ import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 from carrel.core.progress import OnProgress, Progress
@@ -56,6 +57,7 @@ class Counting:
             self._on_event(replace(event, done=len(self._installed), total=max(len(self._sizes), len(self._installed)), unit="packages"))
 
 
-def packages_of(lock: str) -> dict[str, dict[str, Any]]:
+@lru_cache(maxsize=4)
+def packages_of(lock: str) -> Mapping[str, Mapping[str, Any]]:
     """Return the packages of a pylock.toml, by normalized name."""
     return {normalize(package["name"]): package for package in tomllib.loads(lock).get("packages", [])} if lock else {}

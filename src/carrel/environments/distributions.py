@@ -23,6 +23,7 @@ _FOLDER = re.compile(r"(.+?)-([^-]+)\.(?:dist-info|egg-info)\Z")
 
 
 _PATH = re.compile(r'^"?([^",\n]+)', re.MULTILINE)
+_NAME_AND_DIGEST = re.compile(r"^(?=[^\r\n])[^,\r\n]*(?:,[^,\r\n]*)?", re.MULTILINE)
 _SIZE = re.compile(r",(\d+)\r?$", re.MULTILINE)
 
 
@@ -288,8 +289,16 @@ def record_identity(distribution: Distribution) -> str:
 
 @lru_cache(maxsize=8192)
 def _record_identity(path: Path, _mtime_ns: int, _inode: int, _size: int) -> str:
-    lines = sorted(",".join(row[:2]) for row in record_rows(path) if not row[0].endswith("/REQUESTED"))
-    return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
+    return hashlib.sha256("\n".join(sorted(_names_and_digests(path))).encode()).hexdigest()[:16]
+
+
+def _names_and_digests(path: Path) -> Iterator[str]:
+    text = _text(path / "RECORD")
+    # large packages have tens of thousands of lines, nearly all of them plain
+    if '"' in text or "/REQUESTED" in text:
+        yield from (",".join(row[:2]) for row in record_rows(path) if not row[0].endswith("/REQUESTED"))
+    else:
+        yield from _NAME_AND_DIGEST.findall(text)
 
 
 def _text(path: Path) -> str:

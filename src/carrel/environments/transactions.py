@@ -21,7 +21,7 @@ from typing import Any
 from carrel.core.errors import CarrelError, InvalidFile
 from carrel.environments import conda_meta, distributions, inspection, keeping, locks, reverting, revisions, tethers, usage
 from carrel.environments.distributions import Distribution
-from carrel.environments.files import link_or_copy, remove_files, remove_tree, sync_folder, write_json
+from carrel.environments.files import link_or_copy, remove_files, remove_tree, sync_folder, write_atomically, write_json
 from carrel.environments.models import Policy, Revision, RevisionKind
 
 _FOREIGN = "foreign"
@@ -96,7 +96,7 @@ def begin(prefix: Path, touched_conda: Iterable[str], touched_pypi: Iterable[str
         "incoming": new,
         "listing": _listing(prefix, pypi),
     }
-    write_json(_journal_path(prefix), journal)
+    write_atomically(_journal_path(prefix), json.dumps(journal, ensure_ascii=False).encode())
     return base
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import shutil
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
@@ -76,11 +77,7 @@ def stage(
     counter.finished("download")
     for name in _UVS_OWN:
         (folder / name).unlink(missing_ok=True)
-    found = []
-    for walked, _, names in os.walk(folder):
-        start = "" if walked == str(folder) else f"{Path(walked).relative_to(folder).as_posix()}/"
-        found += [start + name for name in names]
-    return found
+    return list(_files(folder))
 
 
 def place(prefix: Path, lock: str, requested: Collection[str], sources: Sources, on_event: OnProgress, cancel: CancelSignal) -> None:
@@ -111,10 +108,10 @@ def mark_requested(prefix: Path, names: Collection[str], requested: Collection[s
     for folder in (found for pattern in _LIBRARIES for found in prefix.glob(f"{pattern}/*.dist-info")):
         if normalize(folder.name.partition("-")[0]) in wanted and (folder / "REQUESTED").exists():
             record = folder / "RECORD"
-            rows = record.read_text(encoding="utf-8").splitlines(keepends=True)
+            row = re.compile(rf"^{re.escape(folder.name)}/REQUESTED,.*\n?", re.MULTILINE)
             # a new file: the old one may be uv's own, of its cache
             rewritten = record.with_name("RECORD.new")
-            rewritten.write_text("".join(row for row in rows if not row.startswith(f"{folder.name}/REQUESTED,")), encoding="utf-8")
+            rewritten.write_bytes(row.sub("", record.read_bytes().decode()).encode())
             rewritten.replace(record)
             (folder / "REQUESTED").unlink()
 
@@ -129,6 +126,16 @@ def _discard(prefix: Path) -> None:
 
 def _is_unknown(distribution: Distribution) -> bool:
     return not (distribution.path / "RECORD").is_file()
+
+
+def _files(folder: Path | str, start: str = "") -> Iterator[str]:
+    """Yield the files in *folder*, which is called *start*; with plain texts, because there are tens of thousands."""
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                yield from _files(entry.path, f"{start}{entry.name}/")
+            else:
+                yield start + entry.name
 
 
 def _move(source: Path, target: Path) -> None:
