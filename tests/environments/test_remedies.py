@@ -140,7 +140,7 @@ def test_changed_sources_are_another_wheel(venv: Path, pypi: Sources, project: P
     sources = ada.sources(pypi)
     first = ada.carry_out(capture(venv, sources).problems[0], venv)
     assert capture(venv, sources).problems == ()
-    (project / "__pycache__").mkdir()
+    (project / "__pycache__").mkdir(exist_ok=True)
     (project / "__pycache__" / "mine.pyc").touch()
     assert capture(venv, sources).problems == ()
 

@@ -173,7 +173,7 @@ def _where(indexes: Sequence[str]) -> str:
 
 def missing_package(tree: str) -> str | None:
     """Return the name of the package that no index has, as uv's derivation tells."""
-    found = re.search(r"Because (\S+) was not found in the package registry", " ".join(tree.split()))
+    found = re.search(r"Because (\S+) was not found in the (?:package registry|provided package locations)", " ".join(tree.split()))
     return found[1] if found else None
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
+from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
@@ -64,7 +65,9 @@ def lock(
     chosen = check_platforms(platforms or spec.platforms or (current_platform(),))
     lines = asked.read_pip_lines(spec.pip)
     until = min((moment for moment in (policy.exclude_newer, spec.exclude_newer) if moment is not None), default=None)
-    sources = policies.narrow(policy, _sources(spec, lines, sources), _parsed([*spec.dependencies, *(text for _, text in spec.selected)]))
+    named = _parsed([*spec.dependencies, *(text for _, text in spec.selected)])
+    named += [Spec(requirement.name, source="pypi", url=requirement.url) for requirement in map(Requirement, lines.requirements)]
+    sources = policies.narrow(policy, _sources(spec, lines, sources), named)
     is_conda = bool(spec.dependencies or spec.selected)
     made = []
     for platform in chosen:

@@ -213,11 +213,22 @@ def build(
         environment = uv.variables(sources if network else Sources())
         environment |= {"SOURCE_DATE_EPOCH": "315532800", "SETUPTOOLS_SCM_PRETEND_VERSION": version, "PDM_BUILD_SCM_VERSION": version}
         if not network:
-            environment.pop("UV_NO_INDEX", None)  # the cache is looked up by index
+            # the cache is looked up by index
             environment |= {key: value for key, value in uv.variables(sources).items() if key.startswith(("UV_INDEX", "UV_DEFAULT_INDEX"))}
             environment["UV_OFFLINE"] = "1"
         finished = processes.run(
-            [uv.executable(), "build", copy, "--wheel", "--out-dir", target, "--python", python, "--no-create-gitignore"],
+            [
+                uv.executable(),
+                "build",
+                copy,
+                "--wheel",
+                "--out-dir",
+                target,
+                "--python",
+                python,
+                "--no-create-gitignore",
+                *(uv.no_index(sources) if network else ()),
+            ],
             cancel=cancel,
             environment=environment,
             directory=copy,

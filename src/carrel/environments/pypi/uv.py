@@ -64,9 +64,12 @@ def variables(sources: Sources, base: Mapping[str, str] | None = None) -> dict[s
         # the default index is the one asked last
         result["UV_DEFAULT_INDEX"] = names[-1]
         result["UV_INDEX"] = " ".join(names[:-1])
-    else:
-        result["UV_NO_INDEX"] = "1"
     return result
+
+
+def no_index(sources: Sources) -> list[str]:
+    """Return the argument that keeps uv from asking the index that it knows by itself, when *sources* have none. There is no variable."""
+    return [] if sources.indexes else ["--no-index"]
 
 
 def _is_foreign(key: str) -> bool:
@@ -106,7 +109,7 @@ def run(
             on_event(Progress(stage, message=redact(line.strip(), sources.headers)))
 
     finished = processes.run(
-        [executable(), *arguments],
+        [executable(), *arguments, *(no_index(sources) if arguments[0] == "pip" else ())],
         cancel=cancel,
         environment=variables(sources),
         on_stderr=on_stderr,
