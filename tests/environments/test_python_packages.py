@@ -69,7 +69,7 @@ def test_unsolvable_is_told_in_words(venv: Path, pypi: Sources) -> None:
     with pytest.raises(Unsolvable, match=r"There is no package “nonesuch” on http://127\.0\.0\.1"):
         plan(venv, Change(add=(wheel("nonesuch"),)), pypi)
     with pytest.raises(Unsolvable, match="no index"):
-        plan(venv, Change(add=(wheel("alpha"),)), Sources())
+        plan(venv, Change(add=(wheel("pip"),)), Sources())  # which the index has that uv knows by itself
     with pytest.raises(BadRequest, match="not a requirement"):
         plan(venv, Change(add=(wheel("--index-url"),)), pypi)
     with pytest.raises(BadRequest, match="not a conda environment"):
