@@ -7,6 +7,7 @@ import errno
 import json
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -90,8 +91,9 @@ def apply(
                 arrived = {line.name for line in (*plan.added, *plan.changed)}
                 compiling.compile_packages(prefix, arrived | set(plan.pypi.install), on_event=on_event, cancel=cancel)
             on_event(Progress("verify", message="Starting the interpreter"))
-            # the records are needed next, and what has been read is remembered
-            verifying.verify(prefix, modules, cancel=cancel, meanwhile=lambda: states.read(prefix))
+            with ThreadPoolExecutor(1) as pool:  # the records are needed next, and what has been read is remembered
+                pool.submit(states.read, prefix)
+                verifying.verify(prefix, modules, cancel=cancel)
             if conda_meta.is_conda_prefix(prefix):
                 conda_history.append(prefix, before, plan)
             revision = transactions.commit(

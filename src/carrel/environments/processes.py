@@ -164,7 +164,6 @@ def run(
     on_stderr: Callable[[str], None] | None = None,
     directory: Path | None = None,
     timeout: float | None = None,
-    meanwhile: Callable[[], object] | None = None,
 ) -> Finished:
     """Run a program to its end, or kill it when *cancel* is set.
 
@@ -174,8 +173,6 @@ def run(
         Text to write first.
     on_stdout, on_stderr : callable, optional
         Called in this thread with each line, as it comes.
-    meanwhile : callable, optional
-        Something else to do, once the program has been started.
 
     Raises
     ------
@@ -190,8 +187,6 @@ def run(
             with contextlib.suppress(BrokenPipeError):
                 child.process.stdin.write(stdin)
                 child.process.stdin.close()
-        if meanwhile is not None:
-            meanwhile()
         for stream, line in child.lines(cancel=cancel, timeout=timeout):
             callback = callbacks[stream]
             if callback is not None:

@@ -21,7 +21,7 @@ from typing import Any
 from carrel.core.errors import CarrelError, InvalidFile
 from carrel.environments import conda_meta, distributions, inspection, keeping, locks, reverting, revisions, tethers, usage
 from carrel.environments.distributions import Distribution
-from carrel.environments.files import link_or_copy, remove_files, remove_tree, sync_folder, write_atomically, write_json
+from carrel.environments.files import link_or_copy, remove_files, remove_tree, sync_folder, write_atomically
 from carrel.environments.models import Policy, Revision, RevisionKind
 
 _FOREIGN = "foreign"
@@ -96,7 +96,7 @@ def begin(prefix: Path, touched_conda: Iterable[str], touched_pypi: Iterable[str
         "incoming": new,
         "listing": _listing(prefix, pypi),
     }
-    write_atomically(_journal_path(prefix), json.dumps(journal, ensure_ascii=False).encode())
+    _write_journal(prefix, journal)
     return base
 
 
@@ -106,7 +106,7 @@ def expect(prefix: Path, incoming: Iterable[str]) -> None:
     known = {*journal["incoming"], *(file for key in journal["again"] for file in store.files(key))}
     new, present = _sorted_out(prefix, incoming)
     _keep_foreign(prefix, (relative for relative in present if relative not in known))
-    write_json(_journal_path(prefix), {**journal, "incoming": list(dict.fromkeys([*journal["incoming"], *new]))})
+    _write_journal(prefix, {**journal, "incoming": list(dict.fromkeys([*journal["incoming"], *new]))})
 
 
 def commit(
@@ -255,6 +255,11 @@ def _put_foreign_back(prefix: Path) -> None:
     for folder, inner, names in os.walk(root):
         for source in [path for name in (*inner, *names) if (path := Path(folder, name)).is_symlink() or not path.is_dir()]:
             link_or_copy(source, prefix / source.relative_to(root))
+
+
+def _write_journal(prefix: Path, journal: Mapping[str, Any]) -> None:
+    # in one line: it may name tens of thousands of files, and indenting is slow
+    write_atomically(_journal_path(prefix), json.dumps(journal, ensure_ascii=False).encode())
 
 
 def _journal(prefix: Path) -> dict[str, Any]:

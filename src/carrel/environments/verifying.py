@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Callable
 from pathlib import Path
 
 from carrel.core.errors import Unavailable
@@ -20,10 +19,8 @@ def modules_of(prefix: Path) -> list[str]:
     return ["ipykernel"] if any((folder / "ipykernel").is_dir() for folder in distributions.site_packages(prefix)) else []
 
 
-def verify(prefix: Path, modules: list[str], *, cancel: CancelSignal, meanwhile: Callable[[], object] | None = None) -> str:
+def verify(prefix: Path, modules: list[str], *, cancel: CancelSignal) -> str:
     """Start the interpreter of *prefix*, import *modules* and return its version; nothing to do without Python.
-
-    *meanwhile* is called while it starts.
 
     Raises
     ------
@@ -36,9 +33,7 @@ def verify(prefix: Path, modules: list[str], *, cancel: CancelSignal, meanwhile:
     environment = {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
     try:
         # -I: neither the working directory nor the user's own site-packages may answer for the environment
-        finished = processes.run(
-            [python, "-I", "-c", _CODE, *modules], cancel=cancel, environment=environment, timeout=_TIMEOUT, meanwhile=meanwhile
-        )
+        finished = processes.run([python, "-I", "-c", _CODE, *modules], cancel=cancel, environment=environment, timeout=_TIMEOUT)
     except (OSError, subprocess.SubprocessError, TimeoutError) as error:
         raise Unavailable(f"The interpreter of {prefix.name} does not start: {error}", code="verification_failed") from error
     if finished.returncode != 0:
