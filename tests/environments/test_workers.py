@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -37,8 +38,12 @@ def wait_until(true: Callable[[], bool], seconds: float = 10) -> None:
 
 
 def running(process: psutil.Process | None = None) -> list[int]:
-    children = (process or psutil.Process()).children(recursive=True)
-    return [child.pid for child in children if any("conda.worker" in word for word in child.cmdline())]
+    found = []
+    for child in (process or psutil.Process()).children(recursive=True):
+        with contextlib.suppress(psutil.NoSuchProcess):  # ended meanwhile, or about to be
+            if any("conda.worker" in word for word in child.cmdline()):
+                found.append(child.pid)
+    return found
 
 
 def test_one_worker_makes_a_plan_and_carries_it_out(conda_env: Path, sources: Sources) -> None:
